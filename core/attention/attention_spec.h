@@ -1,0 +1,38 @@
+// The numbers that make one attention layer what it is.
+#ifndef CORE_ATTENTION_ATTENTION_SPEC_H_
+#define CORE_ATTENTION_ATTENTION_SPEC_H_
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+
+namespace attention {
+
+// Heads of a layer. Query head h uses key and value head
+// h / (num_heads / num_kv_heads), as in grouped-query attention.
+struct AttentionSpec {
+  std::int64_t num_heads = 1;
+  std::int64_t num_kv_heads = 1;
+  // Width of a query and key head.
+  std::int64_t head_dim = 1;
+  // Width of a value head.
+  std::int64_t v_head_dim = 1;
+
+  // InvalidArgument unless every number is positive, num_heads is a multiple
+  // of num_kv_heads and the widths are at most kMaxHeadDim.
+  absl::Status Validate() const;
+
+  // 1 / sqrt(head_dim), what scores are multiplied with unless a request says
+  // otherwise.
+  float DefaultScale() const;
+
+  friend bool operator==(const AttentionSpec&, const AttentionSpec&) = default;
+};
+
+// A head's keys and values must fit the second-level cache beside a tile of
+// scores.
+inline constexpr std::int64_t kMaxHeadDim = 1024;
+
+}  // namespace attention
+
+#endif  // CORE_ATTENTION_ATTENTION_SPEC_H_
