@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -23,7 +24,7 @@ class Shape {
   const std::vector<std::int64_t>& dims() const { return dims_; }
 
   // Product of the dimensions. InvalidArgument when a dimension is negative or
-  // the product does not fit 63 bits.
+  // the product of those that are not zero does not fit 63 bits.
   absl::StatusOr<std::int64_t> ElementCount() const;
 
   // "[2, 7, 384]".
