@@ -23,7 +23,8 @@ struct MutableRowsView {
   std::int64_t row_stride = 0;
 };
 
-// A mask as [num_heads, q_len, kv_len]; a stride of 0 broadcasts that axis.
+// A mask as [num_heads, q_len, kv_len]; a stride of 0 broadcasts that axis, and
+// k_stride is 0 or 1.
 // kBool: nonzero takes part. Floating: added to the scores, -Inf excludes.
 struct AttnMaskView {
   const std::byte* data = nullptr;  // null: no mask

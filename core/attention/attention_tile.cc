@@ -1,0 +1,268 @@
+#include "core/attention/attention_tile.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <vector>
+
+#include "core/attention/attn_mask.h"
+#include "core/attention/layer_plan.h"
+#include "core/attention/pack.h"
+#include "core/attention/softmax.h"
+#include "core/base/status_macros.h"
+#include "core/tensor/convert_dtype.h"
+
+namespace attention {
+namespace {
+
+class TileRun {
+ public:
+  TileRun(const AttentionSpec& spec, const Sequence& sequence,
+          const PackedSequence& packed, const AttentionTile& tile,
+          WorkerScratch& scratch)
+      : spec_(spec),
+        sequence_(sequence),
+        packed_(packed),
+        tile_(tile),
+        scratch_(scratch),
+        padded_rows_(RoundUp(tile.rows, kPad)) {
+    scratch.state.Reserve(padded_rows_ *
+                          (3 * sizeof(float) + sizeof(std::int64_t)));
+    limits_ = reinterpret_cast<std::int64_t*>(scratch.state.bytes());
+    state_.max = reinterpret_cast<float*>(limits_ + padded_rows_);
+    state_.sum = state_.max + padded_rows_;
+    state_.rescale = state_.sum + padded_rows_;
+    for (std::int64_t r = 0; r < tile.rows; ++r) {
+      limits_[r] = KeyLimit(sequence, tile.first_row + r);
+    }
+    // Causal limits grow with the row: keys beyond the last one are skipped.
+    num_keys_ = limits_[tile.rows - 1];
+    scratch.contexts.Reserve(padded_rows_ * spec.v_head_dim * sizeof(float));
+    PlaceBlocks();
+  }
+
+  absl::Status Run(const MutableRowsView& contexts, const RowsView* residual) {
+    const std::int64_t group = spec_.num_heads / spec_.num_kv_heads;
+    const bool average =
+        sequence_.attn_weights.kind == AttnWeights::kHeadAverage;
+    if (average) StartAverage();
+    for (std::int64_t head = tile_.first_head * group;
+         head < tile_.end_head * group; ++head) {
+      ATTENTION_RETURN_IF_ERROR(AttendHead(head, head / group));
+      NormaliseContexts();
+      ScatterRows({scratch_.contexts.floats(), spec_.v_head_dim}, tile_.rows,
+                  spec_.v_head_dim, residual, contexts, tile_.first_row,
+                  head * spec_.v_head_dim);
+      if (sequence_.attn_weights.kind == AttnWeights::kPerHead) {
+        StoreWeights(head);
+      }
+      if (average) AddToAverage();
+    }
+    if (average) StoreAverage();
+    return absl::OkStatus();
+  }
+
+ private:
+  bool keeps_weights() const {
+    return sequence_.attn_weights.kind != AttnWeights::kNone;
+  }
+
+  // Blocks of keys, each with its own scores in panel mode, all in the same
+  // memory otherwise.
+  void PlaceBlocks() {
+    std::int64_t floats = 0;
+    std::int64_t widest = 0;
+    for (std::int64_t key = 0; key < num_keys_; key += kKeyBlock) {
+      ScoreBlock block;
+      block.first_key = key;
+      block.width = std::min(kKeyBlock, packed_.kv_rows - key);
+      blocks_.push_back(block);
+      floats += padded_rows_ * block.width;
+      widest = std::max(widest, padded_rows_ * block.width);
+    }
+    scratch_.scores.Reserve((keeps_weights() ? floats : widest) *
+                            sizeof(float));
+    float* scores = scratch_.scores.floats();
+    for (ScoreBlock& block : blocks_) {
+      block.scores = scores;
+      if (keeps_weights()) scores += padded_rows_ * block.width;
+    }
+  }
+
+  absl::Status AttendHead(std::int64_t head, std::int64_t kv_head) {
+    std::fill_n(state_.max, tile_.rows,
+                -std::numeric_limits<float>::infinity());
+    std::fill_n(state_.sum, tile_.rows, 0.0F);
+    if (blocks_.empty()) {
+      std::fill_n(scratch_.contexts.floats(), padded_rows_ * spec_.v_head_dim,
+                  0.0F);
+      return absl::OkStatus();
+    }
+    if (keeps_weights()) {
+      for (const ScoreBlock& block : blocks_) {
+        ATTENTION_RETURN_IF_ERROR(ComputeScores(head, kv_head, block));
+      }
+      SoftmaxTile(blocks_, tile_.rows, limits_, state_);
+      for (const ScoreBlock& block : blocks_) {
+        ATTENTION_RETURN_IF_ERROR(AddContexts(kv_head, block));
+      }
+      return absl::OkStatus();
+    }
+    for (const ScoreBlock& block : blocks_) {
+      ATTENTION_RETURN_IF_ERROR(ComputeScores(head, kv_head, block));
+      SoftmaxTile({&block, 1}, tile_.rows, limits_, state_);
+      if (block.first_key > 0) RescaleContexts();
+      ATTENTION_RETURN_IF_ERROR(AddContexts(kv_head, block));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ComputeScores(std::int64_t head, std::int64_t kv_head,
+                             const ScoreBlock& block) {
+    const float* queries =
+        packed_.queries +
+        (head * packed_.q_rows + tile_.first_row) * spec_.head_dim;
+    const float* keys =
+        packed_.keys +
+        (kv_head * packed_.kv_rows + block.first_key) * spec_.head_dim;
+    ATTENTION_RETURN_IF_ERROR(scratch_.gemm.Multiply(
+        {.m = padded_rows_, .n = block.width, .k = spec_.head_dim}, queries,
+        keys, block.scores));
+    if (sequence_.attn_mask.data == nullptr) return absl::OkStatus();
+    for (std::int64_t r = 0; r < tile_.rows; ++r) {
+      const std::int64_t count =
+          std::min(limits_[r] - block.first_key, block.width);
+      if (count <= 0) continue;
+      ApplyMaskRow(sequence_.attn_mask, head, tile_.first_row + r,
+                   block.first_key, count, block.scores + r * block.width);
+    }
+    return absl::OkStatus();
+  }
+
+  // contexts += weights . values, over the keys of the block.
+  absl::Status AddContexts(std::int64_t kv_head, const ScoreBlock& block) {
+    const float* values =
+        packed_.values +
+        (kv_head * packed_.kv_rows + block.first_key) * spec_.v_head_dim;
+    return scratch_.gemm.Multiply({.m = padded_rows_,
+                                   .n = spec_.v_head_dim,
+                                   .k = block.width,
+                                   .accumulate = block.first_key > 0},
+                                  block.scores, values,
+                                  scratch_.contexts.floats());
+  }
+
+  void RescaleContexts() {
+    for (std::int64_t r = 0; r < tile_.rows; ++r) {
+      if (state_.rescale[r] == 1.0F) continue;
+      float* row = scratch_.contexts.floats() + r * spec_.v_head_dim;
+      Scale(row, spec_.v_head_dim, state_.rescale[r], row);
+    }
+  }
+
+  // 1 / sum; 0 for a row without any key, whose weights are zero already.
+  float InverseSum(std::int64_t row) const {
+    return state_.sum[row] == 0.0F ? 0.0F : 1.0F / state_.sum[row];
+  }
+
+  void NormaliseContexts() {
+    for (std::int64_t r = 0; r < tile_.rows; ++r) {
+      float* row = scratch_.contexts.floats() + r * spec_.v_head_dim;
+      Scale(row, spec_.v_head_dim, InverseSum(r), row);
+    }
+  }
+
+  std::byte* WeightsRow(std::int64_t head, std::int64_t row) const {
+    const AttnWeightsView& to = sequence_.attn_weights;
+    return to.data +
+           (head * to.head_stride + (tile_.first_row + row) * to.row_stride) *
+               static_cast<std::int64_t>(DTypeSize(to.dtype));
+  }
+
+  // Writes [from, from + count) * factor at key `first_key` of a row.
+  void StoreScaled(const float* from, std::int64_t count, float factor,
+                   std::byte* row, std::int64_t first_key) const {
+    constexpr std::int64_t kPiece = 512;
+    std::array<float, kPiece> scaled;
+    const DType dtype = sequence_.attn_weights.dtype;
+    const auto size = static_cast<std::int64_t>(DTypeSize(dtype));
+    for (std::int64_t k = 0; k < count; k += kPiece) {
+      const std::int64_t piece = std::min(kPiece, count - k);
+      Scale(from + k, piece, factor, scaled.data());
+      ConvertFromF32(scaled.data(), piece, dtype, row + (first_key + k) * size);
+    }
+  }
+
+  void StoreWeights(std::int64_t head) const {
+    for (std::int64_t r = 0; r < tile_.rows; ++r) {
+      std::byte* row = WeightsRow(head, r);
+      for (const ScoreBlock& block : blocks_) {
+        const std::int64_t count =
+            std::min(block.width, num_keys_ - block.first_key);
+        StoreScaled(block.scores + r * block.width, count, InverseSum(r), row,
+                    block.first_key);
+      }
+      StoreZeros(row);
+    }
+  }
+
+  // Keys that no row of the tile sees were never scored.
+  void StoreZeros(std::byte* row) const {
+    const auto size =
+        static_cast<std::int64_t>(DTypeSize(sequence_.attn_weights.dtype));
+    std::fill(row + num_keys_ * size, row + sequence_.kv_len * size,
+              std::byte{0});
+  }
+
+  void StartAverage() {
+    scratch_.average.Reserve(tile_.rows * num_keys_ * sizeof(float));
+    std::fill_n(scratch_.average.floats(), tile_.rows * num_keys_, 0.0F);
+  }
+
+  void AddToAverage() {
+    for (std::int64_t r = 0; r < tile_.rows; ++r) {
+      float* row = scratch_.average.floats() + r * num_keys_;
+      for (const ScoreBlock& block : blocks_) {
+        const std::int64_t count =
+            std::min(block.width, num_keys_ - block.first_key);
+        AddScaled(block.scores + r * block.width, count, InverseSum(r),
+                  row + block.first_key);
+      }
+    }
+  }
+
+  void StoreAverage() const {
+    const float factor = 1.0F / static_cast<float>(spec_.num_heads);
+    for (std::int64_t r = 0; r < tile_.rows; ++r) {
+      std::byte* row = WeightsRow(0, r);
+      StoreScaled(scratch_.average.floats() + r * num_keys_, num_keys_, factor,
+                  row, 0);
+      StoreZeros(row);
+    }
+  }
+
+  const AttentionSpec& spec_;
+  const Sequence& sequence_;
+  const PackedSequence& packed_;
+  const AttentionTile& tile_;
+  WorkerScratch& scratch_;
+  const std::int64_t padded_rows_;
+  std::int64_t num_keys_ = 0;
+  std::int64_t* limits_ = nullptr;
+  SoftmaxState state_;
+  std::vector<ScoreBlock> blocks_;
+};
+
+}  // namespace
+
+absl::Status RunAttentionTile(const AttentionSpec& spec,
+                              const Sequence& sequence,
+                              const PackedSequence& packed,
+                              const AttentionTile& tile,
+                              const MutableRowsView& contexts,
+                              const RowsView* residual,
+                              WorkerScratch& scratch) {
+  return TileRun(spec, sequence, packed, tile, scratch).Run(contexts, residual);
+}
+
+}  // namespace attention

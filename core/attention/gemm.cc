@@ -1,0 +1,357 @@
+#include "core/attention/gemm.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/aligned_buffer.h"
+#include "core/base/mutex.h"
+#include "dnnl.hpp"
+
+namespace attention {
+namespace {
+
+using Dims = dnnl::memory::dims;
+constexpr auto kF32 = dnnl::memory::data_type::f32;
+
+// brgemm gives a row the same bits at every place and for every number of
+// rows; 16 keeps the number of compiled shapes small. gemm:jit treats the last
+// rows after a multiple of six differently, so its tiles are multiples of 24.
+constexpr std::int64_t kBrgemmRowMultiple = 16;
+constexpr std::int64_t kJitRowMultiple = 24;
+
+const dnnl::engine& CpuEngine() {
+  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
+
+// oneDNN freezes OpenMP's thread count into what it compiles.
+class SingleThreaded {
+ public:
+  SingleThreaded() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~SingleThreaded() { omp_set_num_threads(before_); }
+  SingleThreaded(const SingleThreaded&) = delete;
+  SingleThreaded& operator=(const SingleThreaded&) = delete;
+
+ private:
+  const int before_;
+};
+
+dnnl::memory::desc RowMajor(std::int64_t rows, std::int64_t columns) {
+  return {Dims{rows, columns}, kF32, Dims{columns, 1}};
+}
+
+absl::Status OnednnError(const dnnl::error& error) {
+  return absl::InternalError(absl::StrCat("oneDNN: ", error.what()));
+}
+
+dnnl::matmul::primitive_desc Describe(const dnnl::memory::desc& a,
+                                      const dnnl::memory::desc& b,
+                                      const dnnl::memory::desc* bias,
+                                      const dnnl::memory::desc& c,
+                                      bool accumulate) {
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  if (accumulate) {
+    dnnl::post_ops ops;
+    ops.append_sum(1.0F);
+    attr.set_post_ops(ops);
+  }
+#if DNNL_VERSION_MAJOR >= 3
+  return bias != nullptr
+             ? dnnl::matmul::primitive_desc(CpuEngine(), a, b, *bias, c, attr)
+             : dnnl::matmul::primitive_desc(CpuEngine(), a, b, c, attr);
+#else
+  return bias != nullptr
+             ? dnnl::matmul::primitive_desc(dnnl::matmul::desc(a, b, *bias, c),
+                                            attr, CpuEngine())
+             : dnnl::matmul::primitive_desc(dnnl::matmul::desc(a, b, c), attr,
+                                            CpuEngine());
+#endif
+}
+
+// A compiled product. Thread-safe: its scratchpad is the caller's.
+struct Compiled {
+  explicit Compiled(const dnnl::matmul::primitive_desc& desc)
+      : primitive(desc),
+        a(desc.src_desc()),
+        b(desc.weights_desc()),
+        c(desc.dst_desc()),
+        scratchpad(desc.scratchpad_desc()) {}
+
+  dnnl::matmul primitive;
+  dnnl::memory::desc a;
+  dnnl::memory::desc b;
+  dnnl::memory::desc c;
+  dnnl::memory::desc scratchpad;
+};
+
+// What a compiled product is found by. `matrix` is null for two dense tiles.
+struct Key {
+  GemmShape shape{};
+  const PackedMatrix::Impl* matrix = nullptr;
+
+  friend bool operator==(const Key&, const Key&) = default;
+  template <typename H>
+  friend H AbslHashValue(H state, const Key& key) {
+    return H::combine(std::move(state), key.shape.m, key.shape.n, key.shape.k,
+                      key.shape.accumulate, key.matrix);
+  }
+};
+
+// The products of dense tiles that the process has compiled.
+class TileProducts {
+ public:
+  std::shared_ptr<const Compiled> Get(const GemmShape& shape)
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(mutex_);
+    std::shared_ptr<const Compiled>& compiled = products_[Key{shape, nullptr}];
+    if (compiled == nullptr) {
+      compiled = std::make_shared<Compiled>(
+          Describe(RowMajor(shape.m, shape.k), RowMajor(shape.k, shape.n),
+                   nullptr, RowMajor(shape.m, shape.n), shape.accumulate));
+    }
+    return compiled;
+  }
+
+ private:
+  Mutex mutex_;
+  absl::flat_hash_map<Key, std::shared_ptr<const Compiled>> products_
+      ABSL_GUARDED_BY(mutex_);
+};
+
+TileProducts& SharedTileProducts() {
+  // Never destroyed: workers may outlive static destruction.
+  static auto& products = *new TileProducts;
+  return products;
+}
+
+}  // namespace
+
+std::string GemmIsaName() {
+  const auto name = [] {
+    switch (dnnl::get_effective_cpu_isa()) {
+      case dnnl::cpu_isa::sse41:
+        return "sse41";
+      case dnnl::cpu_isa::avx:
+        return "avx";
+      case dnnl::cpu_isa::avx2:
+        return "avx2";
+      case dnnl::cpu_isa::avx2_vnni:
+        return "avx2_vnni";
+      case dnnl::cpu_isa::avx512_core:
+        return "avx512_core";
+      case dnnl::cpu_isa::avx512_core_vnni:
+        return "avx512_core_vnni";
+      case dnnl::cpu_isa::avx512_core_bf16:
+        return "avx512_core_bf16";
+      default:
+        return "avx512_core_amx or newer";
+    }
+  }();
+  return absl::StrCat(name, " (oneDNN ", DNNL_VERSION_MAJOR, ".",
+                      DNNL_VERSION_MINOR, ".", DNNL_VERSION_PATCH, ")");
+}
+
+bool LimitGemmIsa(GemmIsa isa) {
+  return dnnl::set_max_cpu_isa(isa == GemmIsa::kAvx2
+                                   ? dnnl::cpu_isa::avx2
+                                   : dnnl::cpu_isa::avx512_core) ==
+         dnnl::status::success;
+}
+
+class PackedMatrix::Impl {
+ public:
+  Impl(std::int64_t k, std::int64_t n, const float* weight, const float* bias)
+      : k_(k), n_(n), bias_desc_(RowMajor(1, n)), has_bias_(bias != nullptr) {
+    const SingleThreaded single_threaded;
+    const dnnl::memory::desc any(Dims{k, n}, kF32,
+                                 dnnl::memory::format_tag::any);
+    // 96 is a multiple of every row multiple; the format does not depend on it.
+    const auto desc = Describe(RowMajor(96, k), any, bias_desc_if_any(),
+                               RowMajor(96, n), false);
+    b_desc_ = desc.weights_desc();
+    row_multiple_ = absl::StartsWith(desc.impl_info_str(), "brg")
+                        ? kBrgemmRowMultiple
+                        : kJitRowMultiple;
+
+    data_.Reserve(b_desc_.get_size());
+    b_ = dnnl::memory(b_desc_, CpuEngine(), data_.bytes());
+    dnnl::memory source({Dims{k, n}, kF32, Dims{1, k}}, CpuEngine(),
+                        const_cast<float*>(weight));
+    dnnl::stream stream(CpuEngine());
+    dnnl::reorder(source, b_).execute(stream, source, b_);
+    if (has_bias_) {
+      bias_data_.Reserve(bias_desc_.get_size());
+      std::copy_n(bias, n, bias_data_.floats());
+      bias_ = dnnl::memory(bias_desc_, CpuEngine(), bias_data_.bytes());
+    }
+    stream.wait();
+  }
+
+  std::int64_t k() const { return k_; }
+  std::int64_t n() const { return n_; }
+  std::int64_t row_multiple() const { return row_multiple_; }
+  const dnnl::memory& b() const { return b_; }
+  const dnnl::memory* bias() const { return has_bias_ ? &bias_ : nullptr; }
+
+  std::shared_ptr<const Compiled> Get(std::int64_t m) const
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(mutex_);
+    std::shared_ptr<const Compiled>& compiled = products_[m];
+    if (compiled == nullptr) {
+      compiled = std::make_shared<Compiled>(Describe(RowMajor(m, k_), b_desc_,
+                                                     bias_desc_if_any(),
+                                                     RowMajor(m, n_), false));
+    }
+    return compiled;
+  }
+
+ private:
+  const dnnl::memory::desc* bias_desc_if_any() const {
+    return has_bias_ ? &bias_desc_ : nullptr;
+  }
+
+  const std::int64_t k_;
+  const std::int64_t n_;
+  const dnnl::memory::desc bias_desc_;
+  const bool has_bias_;
+  std::int64_t row_multiple_ = 1;
+  dnnl::memory::desc b_desc_;
+  AlignedBuffer data_;
+  AlignedBuffer bias_data_;
+  dnnl::memory b_;
+  dnnl::memory bias_;
+
+  mutable Mutex mutex_;
+  mutable absl::flat_hash_map<std::int64_t, std::shared_ptr<const Compiled>>
+      products_ ABSL_GUARDED_BY(mutex_);
+};
+
+PackedMatrix::PackedMatrix(std::shared_ptr<const Impl> impl)
+    : impl_(std::move(impl)) {}
+
+absl::StatusOr<PackedMatrix> PackedMatrix::Create(std::int64_t k,
+                                                  std::int64_t n,
+                                                  const float* weight,
+                                                  const float* bias) {
+  try {
+    return PackedMatrix(std::make_shared<Impl>(k, n, weight, bias));
+  } catch (const dnnl::error& error) {
+    return OnednnError(error);
+  }
+}
+
+std::int64_t PackedMatrix::k() const { return impl_->k(); }
+std::int64_t PackedMatrix::n() const { return impl_->n(); }
+std::int64_t PackedMatrix::row_multiple() const {
+  return impl_->row_multiple();
+}
+
+class GemmRunner::Impl {
+ public:
+  Impl() : stream_(CpuEngine()) { omp_set_num_threads(1); }
+
+  absl::Status Multiply(std::int64_t m, const float* a, const PackedMatrix& b,
+                        float* c) {
+    const PackedMatrix::Impl& matrix = b.impl();
+    const Key key{{.m = m, .n = matrix.n(), .k = matrix.k()}, &matrix};
+    try {
+      Bound& bound = Bind(key, [&] { return matrix.Get(m); });
+      return Execute(bound, a, matrix.b(), matrix.bias(), c);
+    } catch (const dnnl::error& error) {
+      return OnednnError(error);
+    }
+  }
+
+  absl::Status Multiply(const GemmShape& shape, const float* a, const float* b,
+                        float* c) {
+    try {
+      Bound& bound = Bind(Key{shape, nullptr},
+                          [&] { return SharedTileProducts().Get(shape); });
+      bound.b.set_data_handle(const_cast<float*>(b));
+      return Execute(bound, a, bound.b, nullptr, c);
+    } catch (const dnnl::error& error) {
+      return OnednnError(error);
+    }
+  }
+
+ private:
+  // A compiled product with memory objects that only this thread touches.
+  struct Bound {
+    std::shared_ptr<const Compiled> compiled;
+    dnnl::memory a;
+    dnnl::memory b;
+    dnnl::memory c;
+    dnnl::memory scratchpad;
+  };
+
+  template <typename GetCompiled>
+  Bound& Bind(const Key& key, const GetCompiled& get_compiled) {
+    const auto found = bound_.find(key);
+    if (found != bound_.end()) return *found->second;
+    // A reader of old keys only: models come and go, shapes do too.
+    if (bound_.size() >= kMaxBound) bound_.clear();
+    auto bound = std::make_unique<Bound>();
+    bound->compiled = get_compiled();
+    const Compiled& compiled = *bound->compiled;
+    bound->a = dnnl::memory(compiled.a, CpuEngine(), nullptr);
+    if (key.matrix == nullptr) {
+      bound->b = dnnl::memory(compiled.b, CpuEngine(), nullptr);
+    }
+    bound->c = dnnl::memory(compiled.c, CpuEngine(), nullptr);
+    bound->scratchpad = dnnl::memory(compiled.scratchpad, CpuEngine(), nullptr);
+    return *(bound_[key] = std::move(bound));
+  }
+
+  // The C interface: the C++ one makes a map and a vector for every call.
+  absl::Status Execute(Bound& bound, const float* a, const dnnl::memory& b,
+                       const dnnl::memory* bias, float* c) {
+    scratchpad_.Reserve(bound.compiled->scratchpad.get_size());
+    bound.a.set_data_handle(const_cast<float*>(a));
+    bound.c.set_data_handle(c);
+    bound.scratchpad.set_data_handle(scratchpad_.bytes());
+    std::array<dnnl_exec_arg_t, 5> args{{
+        {DNNL_ARG_SRC, bound.a.get()},
+        {DNNL_ARG_WEIGHTS, b.get()},
+        {DNNL_ARG_DST, bound.c.get()},
+        {DNNL_ARG_SCRATCHPAD, bound.scratchpad.get()},
+        {DNNL_ARG_BIAS, bias != nullptr ? bias->get() : nullptr},
+    }};
+    const dnnl_status_t status =
+        dnnl_primitive_execute(bound.compiled->primitive.get(), stream_.get(),
+                               bias != nullptr ? 5 : 4, args.data());
+    if (status != dnnl_success) {
+      return absl::InternalError(
+          absl::StrCat("oneDNN: matmul failed with status ", status));
+    }
+    return absl::OkStatus();
+  }
+
+  static constexpr std::size_t kMaxBound = 65536;
+
+  dnnl::stream stream_;
+  AlignedBuffer scratchpad_;
+  absl::flat_hash_map<Key, std::unique_ptr<Bound>> bound_;
+};
+
+GemmRunner::GemmRunner() : impl_(std::make_unique<Impl>()) {}
+GemmRunner::~GemmRunner() = default;
+
+absl::Status GemmRunner::Multiply(std::int64_t m, const float* a,
+                                  const PackedMatrix& b, float* c) {
+  return impl_->Multiply(m, a, b, c);
+}
+
+absl::Status GemmRunner::Multiply(const GemmShape& shape, const float* a,
+                                  const float* b, float* c) {
+  return impl_->Multiply(shape, a, b, c);
+}
+
+}  // namespace attention

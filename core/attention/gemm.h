@@ -1,0 +1,90 @@
+// Single-precision matrix products by oneDNN, single-threaded.
+//
+// Every product that the kernel needs is one of two kinds: rows times packed
+// weights (projections), and one dense tile times another (scores, contexts).
+// gemm.cc is the only file that knows oneDNN.
+#ifndef CORE_ATTENTION_GEMM_H_
+#define CORE_ATTENTION_GEMM_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace attention {
+
+// A constant right-hand side [k, n] with an optional bias [n], held in the
+// format that oneDNN multiplies fastest. Immutable; thread-safe.
+class PackedMatrix {
+ public:
+  // `weight` is [n, k] as in torch.nn.Linear; `bias` [n] may be null. Both are
+  // copied.
+  static absl::StatusOr<PackedMatrix> Create(std::int64_t k, std::int64_t n,
+                                             const float* weight,
+                                             const float* bias);
+
+  std::int64_t k() const;
+  std::int64_t n() const;
+  // A row of a product has the same bits wherever it stands among the others
+  // only if their number is a multiple of this, so callers pad.
+  std::int64_t row_multiple() const;
+
+  class Impl;
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  explicit PackedMatrix(std::shared_ptr<const Impl> impl);
+
+  std::shared_ptr<const Impl> impl_;
+};
+
+// Dense row-major tiles: c [m, n] = a [m, k] * b [k, n], added to c when
+// `accumulate`.
+struct GemmShape {
+  std::int64_t m = 0;
+  std::int64_t n = 0;
+  std::int64_t k = 0;
+  bool accumulate = false;
+
+  friend bool operator==(const GemmShape&, const GemmShape&) = default;
+};
+
+// Runs products on the thread that made it. Products are compiled at the first
+// use of a shape and shared by all runners of the process.
+class GemmRunner {
+ public:
+  // Tells OpenMP that this thread computes alone.
+  GemmRunner();
+  ~GemmRunner();
+  GemmRunner(const GemmRunner&) = delete;
+  GemmRunner& operator=(const GemmRunner&) = delete;
+
+  // c [m, b.n] = a [m, b.k] * b + bias. REQUIRES: m is a multiple of
+  // b.row_multiple().
+  absl::Status Multiply(std::int64_t m, const float* a, const PackedMatrix& b,
+                        float* c);
+
+  absl::Status Multiply(const GemmShape& shape, const float* a, const float* b,
+                        float* c);
+
+ private:
+  class Impl;
+
+  std::unique_ptr<Impl> impl_;
+};
+
+// oneDNN's name for the best instruction set that it uses, and its version:
+// "avx512_core_bf16 (oneDNN 2.6.3)".
+std::string GemmIsaName();
+
+// Which instructions oneDNN may use at most.
+enum class GemmIsa : std::uint8_t { kAvx2, kAvx512 };
+
+// False when oneDNN has compiled something already.
+bool LimitGemmIsa(GemmIsa isa);
+
+}  // namespace attention
+
+#endif  // CORE_ATTENTION_GEMM_H_

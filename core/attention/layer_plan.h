@@ -1,0 +1,89 @@
+// How one ragged batch is laid out in memory and cut into tiles.
+#ifndef CORE_ATTENTION_LAYER_PLAN_H_
+#define CORE_ATTENTION_LAYER_PLAN_H_
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/attention/attention_spec.h"
+#include "core/attention/layer.h"
+#include "core/attention/sequence.h"
+#include "core/attention/tile_graph.h"
+
+namespace attention {
+
+// Keys are scored in blocks of this many: a block of keys, one of values and
+// their scores stay in the second-level cache.
+inline constexpr std::int64_t kKeyBlock = 512;
+
+// Rows and keys are padded to this, one vector of 512 bits.
+inline constexpr std::int64_t kPad = 16;
+
+constexpr std::int64_t RoundUp(std::int64_t value, std::int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+// Where one sequence stands in the batch. Offsets are floats into the arena;
+// head h follows head h - 1.
+//
+//   queries  [num_heads, q_rows, head_dim], scaled by scale * log2(e)
+//   keys     [num_kv_heads] of blocks [head_dim, width], one after another
+//   values   [num_kv_heads, kv_rows, v_head_dim]
+//
+// Padding is zero.
+struct SequencePlan {
+  std::int64_t first_q = 0;   // among the query rows of the batch
+  std::int64_t first_kv = 0;  // among its key and value rows
+  std::int64_t q_rows = 0;    // q_len padded
+  std::int64_t kv_rows = 0;   // kv_len padded
+  std::int64_t queries = 0;
+  std::int64_t keys = 0;
+  std::int64_t values = 0;
+  // Query rows that are scored at once.
+  std::int64_t block_rows = 0;
+};
+
+enum class TileKind : std::uint8_t {
+  kQueries,   // project (or read) and pack rows of queries
+  kKeys,      // the same of keys
+  kValues,    // the same of values
+  kAttend,    // scores, softmax and contexts of some heads
+  kContexts,  // out_proj of rows of contexts
+};
+
+// One piece of work. Rows are those of the batch, for kAttend the query rows of
+// its sequence. Parts are chunks of the projection, for `sdpa` heads, for
+// kAttend key and value heads.
+struct PlannedTile {
+  TileKind kind = TileKind::kQueries;
+  std::int64_t first_row = 0;
+  std::int64_t rows = 0;
+  std::int64_t first_part = 0;
+  std::int64_t end_part = 0;
+};
+
+// The projection that a tile of that kind multiplies with.
+const Projection& ProjectionOf(const AttentionLayer& layer, TileKind kind);
+
+struct LayerPlan {
+  std::vector<SequencePlan> sequences;
+  std::vector<PlannedTile> tiles;  // tiles[i] is graph.tiles[i]
+  TileGraph graph;
+  std::int64_t q_rows = 0;   // of the batch, without padding
+  std::int64_t kv_rows = 0;  // likewise
+  // Rows of a projection tile.
+  std::int64_t tile_rows = 0;
+  // Offset of contexts [q_rows padded, num_heads * v_head_dim]; none in `sdpa`.
+  std::int64_t contexts = 0;
+  std::int64_t arena_floats = 0;
+};
+
+// Plans the batch for `num_workers`, which changes how finely it is cut but no
+// result. `layer` is null for `sdpa`.
+LayerPlan PlanLayer(const AttentionSpec& spec, const AttentionLayer* layer,
+                    std::span<const Sequence> sequences, int num_workers);
+
+}  // namespace attention
+
+#endif  // CORE_ATTENTION_LAYER_PLAN_H_

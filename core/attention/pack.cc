@@ -1,0 +1,157 @@
+#include "core/attention/pack.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "core/tensor/convert_dtype.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/attention/pack.cc"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace attention::HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+void PackRowsT(F32Rows from, std::int64_t rows, std::int64_t columns,
+               float factor, float* to) {
+  const hn::ScalableTag<float> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const auto vfactor = hn::Set(d, factor);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float* row = from.data + r * from.stride;
+    float* out = to + r * columns;
+    std::int64_t c = 0;
+    for (; c + lanes <= columns; c += lanes) {
+      hn::StoreU(hn::Mul(hn::LoadU(d, row + c), vfactor), d, out + c);
+    }
+    for (; c < columns; ++c) out[c] = row[c] * factor;
+  }
+}
+
+#if HWY_TARGET != HWY_SCALAR
+
+// to[c, r] = from[r, c] for four rows and four columns; blocks of 128 bits
+// exist on every target.
+HWY_INLINE void TransposeFourByFour(const float* from, std::int64_t stride,
+                                    float* to, std::int64_t to_stride) {
+  const hn::FixedTag<float, 4> d;
+  const hn::FixedTag<double, 2> pairs;
+  const auto a = hn::LoadU(d, from);
+  const auto b = hn::LoadU(d, from + stride);
+  const auto e = hn::LoadU(d, from + 2 * stride);
+  const auto f = hn::LoadU(d, from + 3 * stride);
+  const auto ab0 = hn::BitCast(pairs, hn::InterleaveLower(d, a, b));
+  const auto ab1 = hn::BitCast(pairs, hn::InterleaveUpper(d, a, b));
+  const auto ef0 = hn::BitCast(pairs, hn::InterleaveLower(d, e, f));
+  const auto ef1 = hn::BitCast(pairs, hn::InterleaveUpper(d, e, f));
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, ab0, ef0)), d, to);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, ab0, ef0)), d,
+             to + to_stride);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveLower(pairs, ab1, ef1)), d,
+             to + 2 * to_stride);
+  hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(pairs, ab1, ef1)), d,
+             to + 3 * to_stride);
+}
+
+#else
+
+void TransposeFourByFour(const float* from, std::int64_t stride, float* to,
+                         std::int64_t to_stride) {
+  for (std::int64_t r = 0; r < 4; ++r) {
+    for (std::int64_t c = 0; c < 4; ++c) {
+      to[c * to_stride + r] = from[r * stride + c];
+    }
+  }
+}
+
+#endif  // HWY_TARGET
+
+void PackTransposedT(F32Rows from, std::int64_t rows, std::int64_t columns,
+                     float* to, std::int64_t to_stride) {
+  const std::int64_t whole_rows = rows / 4 * 4;
+  const std::int64_t whole_columns = columns / 4 * 4;
+  for (std::int64_t r = 0; r < whole_rows; r += 4) {
+    for (std::int64_t c = 0; c < whole_columns; c += 4) {
+      TransposeFourByFour(from.data + r * from.stride + c, from.stride,
+                          to + c * to_stride + r, to_stride);
+    }
+  }
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t c = r < whole_rows ? whole_columns : 0; c < columns;
+         ++c) {
+      to[c * to_stride + r] = from.data[r * from.stride + c];
+    }
+  }
+}
+
+}  // namespace
+}  // namespace attention::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace attention {
+namespace {
+
+const std::byte* RowAt(const RowsView& rows, std::int64_t row) {
+  return rows.data + row * rows.row_stride *
+                         static_cast<std::int64_t>(DTypeSize(rows.dtype));
+}
+
+}  // namespace
+
+HWY_EXPORT(PackRowsT);
+HWY_EXPORT(PackTransposedT);
+
+void PackRows(F32Rows from, std::int64_t rows, std::int64_t columns,
+              float factor, float* to) {
+  HWY_DYNAMIC_DISPATCH(PackRowsT)(from, rows, columns, factor, to);
+}
+
+void PackTransposed(F32Rows from, std::int64_t rows, std::int64_t columns,
+                    float* to, std::int64_t to_stride) {
+  HWY_DYNAMIC_DISPATCH(PackTransposedT)(from, rows, columns, to, to_stride);
+}
+
+void GatherRows(const RowsView& from, std::int64_t first, std::int64_t rows,
+                std::int64_t columns, float* to) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    ConvertToF32(RowAt(from, first + r), from.dtype, columns, to + r * columns);
+  }
+}
+
+void ScatterRows(F32Rows from, std::int64_t rows, std::int64_t columns,
+                 const RowsView* residual, const MutableRowsView& to,
+                 std::int64_t first, std::int64_t first_column) {
+  // Rows pass through here in pieces that stay in the first-level cache.
+  constexpr std::int64_t kPiece = 256;
+  std::array<float, kPiece> sum;
+  const auto to_size = static_cast<std::int64_t>(DTypeSize(to.dtype));
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float* row = from.data + r * from.stride;
+    std::byte* out =
+        to.data + ((first + r) * to.row_stride + first_column) * to_size;
+    if (residual == nullptr) {
+      ConvertFromF32(row, columns, to.dtype, out);
+      continue;
+    }
+    const auto from_size =
+        static_cast<std::int64_t>(DTypeSize(residual->dtype));
+    const std::byte* added =
+        RowAt(*residual, first + r) + first_column * from_size;
+    for (std::int64_t c = 0; c < columns; c += kPiece) {
+      const std::int64_t count = std::min(kPiece, columns - c);
+      ConvertToF32(added + c * from_size, residual->dtype, count, sum.data());
+      std::transform(row + c, row + c + count, sum.data(), sum.data(),
+                     std::plus<>());
+      ConvertFromF32(sum.data(), count, to.dtype, out + c * to_size);
+    }
+  }
+}
+
+}  // namespace attention
+#endif  // HWY_ONCE
