@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "core/base/clock.h"
 #include "core/engine/engine_options.h"
+#include "core/engine/kernel.h"
 #include "core/engine/request.h"
 
 namespace attention {
@@ -30,9 +31,11 @@ struct EngineStats {
 // number of workers.
 class Engine {
  public:
-  // Validates the options and starts the workers. `clock` outlives the engine.
+  // Validates the options and starts the workers. `clock` and `kernel` outlive
+  // the engine.
   static absl::StatusOr<std::unique_ptr<Engine>> Create(
-      const EngineOptions& options, const Clock& clock = SystemClock());
+      const EngineOptions& options, const Clock& clock = SystemClock(),
+      const Kernel& kernel = AttentionKernel());
 
   // Refuses what is queued with Unavailable, finishes what is running.
   ~Engine();
