@@ -1,0 +1,96 @@
+#include "core/model/model_registry.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/base/status_macros.h"
+#include "core/model/natural_order.h"
+
+namespace attention {
+namespace {
+
+constexpr std::size_t kMaxNameBytes = 128;
+
+// A name that a client sent, fit for one line of a message.
+std::string Quote(absl::string_view name) {
+  const absl::string_view start = name.substr(0, kMaxNameBytes);
+  return absl::StrCat("\"", absl::CHexEscape(start),
+                      start.size() < name.size() ? "..." : "", "\"");
+}
+
+bool IsNameByte(char c) {
+  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' ||
+         c == '_' || c == '/' || c == '-';
+}
+
+absl::Status CheckName(absl::string_view name) {
+  if (name == kSdpaModelName) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("model name \"", kSdpaModelName,
+                     "\" is taken by the built-in model; choose another"));
+  }
+  if (!name.empty() && name.size() <= kMaxNameBytes &&
+      std::all_of(name.begin(), name.end(), IsNameByte)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("model name ", Quote(name), " must have 1 to ",
+                   kMaxNameBytes, " letters, digits or . _ / -"));
+}
+
+bool NameLess(const std::shared_ptr<const Model>& a,
+              const std::shared_ptr<const Model>& b) {
+  return NaturalLess(a->name(), b->name());
+}
+
+}  // namespace
+
+absl::Status ModelRegistry::Add(std::shared_ptr<const Model> model) {
+  ATTENTION_RETURN_IF_ERROR(CheckName(model->name()));
+  const std::string name = model->name();
+  const MutexLock lock(mutex_);
+  if (models_.try_emplace(name, std::move(model)).second) {
+    return absl::OkStatus();
+  }
+  return absl::AlreadyExistsError(absl::StrCat(
+      "model name \"", name, "\" is taken by another model; choose another"));
+}
+
+absl::StatusOr<std::shared_ptr<const Model>> ModelRegistry::Find(
+    absl::string_view name) const {
+  {
+    const MutexLock lock(mutex_);
+    const auto found = models_.find(name);
+    if (found != models_.end()) return found->second;
+  }
+  constexpr std::size_t kNamesShown = 3;
+  std::vector<std::string> names = {std::string(kSdpaModelName)};
+  const std::vector<std::shared_ptr<const Model>> models = List();
+  for (const std::shared_ptr<const Model>& model : models) {
+    if (names.size() == kNamesShown) break;
+    names.push_back(model->name());
+  }
+  const std::size_t count = models.size() + 1;
+  return absl::NotFoundError(absl::StrCat(
+      "model ", Quote(name), " is not loaded; there ",
+      count == 1 ? "is " : "are ", absl::StrJoin(names, ", "),
+      count > kNamesShown ? absl::StrCat(", ... (", count, " in all)") : ""));
+}
+
+std::vector<std::shared_ptr<const Model>> ModelRegistry::List() const {
+  std::vector<std::shared_ptr<const Model>> models;
+  {
+    const MutexLock lock(mutex_);
+    models.reserve(models_.size());
+    for (const auto& [name, model] : models_) models.push_back(model);
+  }
+  std::sort(models.begin(), models.end(), NameLess);
+  return models;
+}
+
+}  // namespace attention
