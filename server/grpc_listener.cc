@@ -1,0 +1,116 @@
+#include "server/grpc_listener.h"
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "grpc/support/log.h"
+#include "grpcpp/ext/proto_server_reflection_plugin.h"
+#include "grpcpp/grpcpp.h"
+#include "grpcpp/health_check_service_interface.h"
+#include "server/address.h"
+#include "server/attention_service.h"
+#include "server/log.h"
+
+namespace attention {
+namespace {
+
+// A client may ping this often, with or without calls; gRPC's own limit of five
+// minutes cuts off clients behind load balancers that forget idle connections.
+constexpr int kMinPingIntervalMs = 10000;
+
+// gRPC prints several lines about what comes back as a status as well.
+void LogGrpcMessage(gpr_log_func_args* args) {
+  Log(LogLevel::kDebug, "grpc",
+      {{"severity", std::string(gpr_log_severity_string(args->severity))},
+       {"message", std::string(args->message)}});
+}
+
+void Configure(const ServerOptions& options, grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_request_bytes));
+  // convert_outputs.h has limited the tensors before they were computed.
+  builder.SetMaxSendMessageSize(-1);
+  // Two servers on one port would each get half of the connections; a port in
+  // use is an error instead.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+      kMinPingIntervalMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+}
+
+}  // namespace
+
+class GrpcListener::Impl {
+ public:
+  explicit Impl(const ServiceContext& context) : service_(context) {}
+
+  absl::Status Start(const ServerOptions& options);
+  void SetServing(bool serving);
+  void Shutdown();
+  int port() const { return port_; }
+
+ private:
+  // Destroyed after the server that calls it.
+  AttentionService service_;
+  std::unique_ptr<grpc::Server> server_;
+  int port_ = 0;
+};
+
+absl::Status GrpcListener::Impl::Start(const ServerOptions& options) {
+  gpr_set_log_function(LogGrpcMessage);
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  const std::string address = JoinAddress(options.host, options.grpc_port);
+  grpc::ServerBuilder builder;
+  Configure(options, builder);
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
+  builder.RegisterService(&service_);
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr || port_ <= 0) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "--grpc-port: cannot listen on ", address,
+        "; the port is in use or the address is not of this machine, choose "
+        "another, or 0 for any free port"));
+  }
+  SetServing(false);
+  return absl::OkStatus();
+}
+
+void GrpcListener::Impl::SetServing(bool serving) {
+  grpc::HealthCheckServiceInterface* const health =
+      server_->GetHealthCheckService();
+  health->SetServingStatus(serving);
+  for (const char* service :
+       {v1::AttentionService::service_full_name(), "grpc.health.v1.Health"}) {
+    health->SetServingStatus(service, serving);
+  }
+}
+
+void GrpcListener::Impl::Shutdown() {
+  if (server_ == nullptr) return;
+  server_->Shutdown(std::chrono::system_clock::now());
+  server_.reset();
+}
+
+absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Create(
+    const ServiceContext& context) {
+  auto impl = std::make_unique<Impl>(context);
+  const absl::Status status = impl->Start(context.options);
+  if (!status.ok()) return status;
+  return std::unique_ptr<GrpcListener>(new GrpcListener(std::move(impl)));
+}
+
+GrpcListener::GrpcListener(std::unique_ptr<Impl> impl)
+    : impl_(std::move(impl)) {}
+
+GrpcListener::~GrpcListener() { Shutdown(); }
+
+void GrpcListener::SetServing(bool serving) { impl_->SetServing(serving); }
+
+void GrpcListener::Shutdown() { impl_->Shutdown(); }
+
+int GrpcListener::port() const { return impl_->port(); }
+
+}  // namespace attention

@@ -1,0 +1,107 @@
+#include "server/options.h"
+
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/attention/isa.h"
+
+namespace attention {
+namespace {
+
+constexpr std::int64_t kMaxInt32 = std::numeric_limits<std::int32_t>::max();
+
+// Collects what is wrong, so that one start shows every mistake.
+class Complaints {
+ public:
+  template <typename T>
+  void CheckRange(absl::string_view flag, T value, T low, T high) {
+    if (value >= low && value <= high) return;
+    lines_.push_back(absl::StrCat(flag, " is ", value, ", allowed is [", low,
+                                  ", ", high, "]"));
+  }
+
+  void CheckWord(absl::string_view flag, const std::string& value,
+                 const std::vector<std::string>& words) {
+    for (const std::string& word : words) {
+      if (value == word) return;
+    }
+    lines_.push_back(absl::StrCat(flag, " is '", value, "', allowed is ",
+                                  absl::StrJoin(words, ", ")));
+  }
+
+  void Add(absl::string_view line) { lines_.emplace_back(line); }
+
+  absl::Status ToStatus() const {
+    if (lines_.empty()) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrJoin(lines_, "\n"));
+  }
+
+ private:
+  std::vector<std::string> lines_;
+};
+
+void CheckEngine(const EngineOptions& engine, Complaints& complaints) {
+  complaints.CheckRange("--workers", engine.num_workers, 0, 1024);
+  complaints.CheckRange<std::int64_t>("--max-batch-tokens",
+                                      engine.max_batch_tokens, 1, 1 << 20);
+  complaints.CheckRange<std::int64_t>("--max-batch-requests",
+                                      engine.max_batch_requests, 1, 65536);
+  complaints.CheckRange<std::int64_t>("--max-queue-requests",
+                                      engine.max_queue_requests, 1, 1000000);
+  complaints.CheckRange<std::int64_t>("--max-queue-tokens",
+                                      engine.max_queue_tokens,
+                                      engine.max_batch_tokens, kMaxInt32);
+}
+
+}  // namespace
+
+absl::StatusOr<ModelSource> ParseModelSource(absl::string_view text) {
+  const std::size_t equals = text.find('=');
+  if (equals == absl::string_view::npos || equals == 0 ||
+      equals + 1 == text.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--model is '", text,
+                     "', allowed is NAME=PATH, for example "
+                     "bert=/models/bert-base"));
+  }
+  return ModelSource{std::string(text.substr(0, equals)),
+                     std::string(text.substr(equals + 1))};
+}
+
+absl::Status ServerOptions::Validate() const {
+  Complaints complaints;
+  for (const std::string& model : models) {
+    const auto source = ParseModelSource(model);
+    if (!source.ok()) complaints.Add(source.status().message());
+  }
+  if (host.empty()) {
+    complaints.Add(
+        "--host is empty, allowed is an address such as 0.0.0.0 or 127.0.0.1");
+  }
+  complaints.CheckRange("--grpc-port", grpc_port, 0, 65535);
+  complaints.CheckRange("--metrics-port", metrics_port, -1, 65535);
+  if (grpc_port > 0 && grpc_port == metrics_port) {
+    complaints.Add(absl::StrCat("--grpc-port and --metrics-port are both ",
+                                grpc_port, ", they must differ"));
+  }
+  CheckEngine(engine, complaints);
+  if (!ParseMaxIsa(max_isa).has_value()) {
+    complaints.CheckWord("--max-isa", max_isa, {"any", "avx2", "avx512"});
+  }
+  complaints.CheckRange<std::int64_t>("--max-request-bytes", max_request_bytes,
+                                      1024, kMaxInt32);
+  complaints.CheckRange<std::int64_t>(
+      "--max-response-bytes", max_response_bytes, 1024, kMaxInt32 - 1023);
+  complaints.CheckRange<std::int64_t>("--max-sequences", max_sequences, 1,
+                                      65536);
+  complaints.CheckRange("--drain-seconds", drain_seconds, 0.0, 3600.0);
+  complaints.CheckRange("--drain-delay-seconds", drain_delay_seconds, 0.0,
+                        3600.0);
+  complaints.CheckWord("--log-level", log_level,
+                       {"debug", "info", "warning", "error"});
+  complaints.CheckWord("--log-format", log_format, {"text", "json"});
+  return complaints.ToStatus();
+}
+
+}  // namespace attention

@@ -1,0 +1,156 @@
+// Proves what flags, environment and configuration file say to the server, and
+// that --help changes only together with its golden file.
+#include "server/flags.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace attention {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+std::string WriteTempFile(const std::string& name, const std::string& text) {
+  const std::string path = ::testing::TempDir() + name;
+  std::ofstream(path) << text;
+  return path;
+}
+
+// An environment variable for the time of one test.
+class ScopedEnv {
+ public:
+  ScopedEnv(const char* name, const char* value) : name_(name) {
+    setenv(name, value, 1);
+  }
+  ~ScopedEnv() { unsetenv(name_); }
+
+ private:
+  const char* name_;
+};
+
+TEST(FlagsTest, HelpIsTheGoldenFile) {
+  const Flags flags = ParseFlags({"--help"});
+  EXPECT_EQ(flags.exit_code, 0);
+  const std::string golden = std::string(std::getenv("ATTENTION_TEST_DATA")) +
+                             "/../golden/server_help.txt";
+  EXPECT_EQ(flags.text, ReadFile(golden))
+      << "If the change is meant: attention-server --help > " << golden;
+}
+
+TEST(FlagsTest, NothingGivenIsTheDefaults) {
+  const Flags flags = ParseFlags({});
+  EXPECT_FALSE(flags.exit_code.has_value());
+  EXPECT_EQ(flags.options.grpc_port, ServerOptions{}.grpc_port);
+  EXPECT_FALSE(flags.options.demo_model);
+}
+
+TEST(FlagsTest, FlagsSetOptions) {
+  const Flags flags = ParseFlags(
+      {"--model", "a=/x", "--model=b=/y", "--demo-model", "--grpc-port=0",
+       "--metrics-port", "-1", "--workers", "3", "--drain-seconds", "0.5"});
+  ASSERT_FALSE(flags.exit_code.has_value()) << flags.text;
+  EXPECT_THAT(flags.options.models, ElementsAre("a=/x", "b=/y"));
+  EXPECT_TRUE(flags.options.demo_model);
+  EXPECT_EQ(flags.options.grpc_port, 0);
+  EXPECT_EQ(flags.options.metrics_port, -1);
+  EXPECT_EQ(flags.options.engine.num_workers, 3);
+  EXPECT_EQ(flags.options.drain_seconds, 0.5);
+}
+
+TEST(FlagsTest, FlagBeatsEnvironmentBeatsFile) {
+  const std::string path = WriteTempFile(
+      "precedence.toml", "grpc-port=1\nworkers=1\nmax-sequences=1\n");
+  const ScopedEnv port("ATTENTION_GRPC_PORT", "2");
+  const ScopedEnv workers("ATTENTION_WORKERS", "2");
+  const ScopedEnv demo("ATTENTION_DEMO_MODEL", "true");
+  const Flags flags = ParseFlags({"--config", path, "--grpc-port", "3"});
+  ASSERT_FALSE(flags.exit_code.has_value()) << flags.text;
+  EXPECT_EQ(flags.options.grpc_port, 3);
+  EXPECT_EQ(flags.options.engine.num_workers, 2);
+  EXPECT_EQ(flags.options.max_sequences, 1);
+  EXPECT_TRUE(flags.options.demo_model);
+}
+
+TEST(FlagsTest, AVariableHoldsSeveralModels) {
+  const ScopedEnv models("ATTENTION_MODEL", "a=/x,b=/y");
+  EXPECT_THAT(ParseFlags({}).options.models, ElementsAre("a=/x", "b=/y"));
+  EXPECT_THAT(ParseFlags({"--model=c=/z"}).options.models, ElementsAre("c=/z"));
+}
+
+TEST(FlagsTest, AWrongVariableIsAMistake) {
+  const ScopedEnv port("ATTENTION_GRPC_PORT", "70000");
+  EXPECT_EQ(ParseFlags({}).exit_code, 2);
+}
+
+TEST(FlagsTest, PrintedConfigurationIsReadBack) {
+  const Flags first = ParseFlags(
+      {"--print-config", "--model", "a=/x y", "--model", "b=/z", "--demo-model",
+       "--max-isa", "avx2", "--drain-seconds", "1.5", "--grpc-port", "12"});
+  ASSERT_EQ(first.exit_code, 0) << first.text;
+  const std::string path = WriteTempFile("printed.toml", first.text);
+  const Flags second = ParseFlags({"--config", path});
+  ASSERT_FALSE(second.exit_code.has_value()) << second.text << first.text;
+  EXPECT_THAT(second.options.models, ElementsAre("a=/x y", "b=/z"));
+  EXPECT_TRUE(second.options.demo_model);
+  EXPECT_EQ(second.options.max_isa, "avx2");
+  EXPECT_EQ(second.options.drain_seconds, 1.5);
+  EXPECT_EQ(second.options.grpc_port, 12);
+  EXPECT_EQ(ParseFlags({"--config", path, "--print-config"}).text, first.text);
+}
+
+TEST(FlagsTest, PrintedDefaultsAreReadBack) {
+  const Flags first = ParseFlags({"--print-config"});
+  ASSERT_EQ(first.exit_code, 0);
+  EXPECT_THAT(first.text, HasSubstr("grpc-port=8001\n"));
+  const std::string path = WriteTempFile("defaults.toml", first.text);
+  const Flags second = ParseFlags({"--config", path, "--print-config"});
+  EXPECT_EQ(second.text, first.text);
+}
+
+TEST(FlagsTest, CheckConfigSaysRightOrWrong) {
+  EXPECT_EQ(ParseFlags({"--check-config"}).exit_code, 0);
+  const Flags wrong = ParseFlags({"--check-config", "--grpc-port", "70000"});
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.text,
+              HasSubstr("--grpc-port is 70000, allowed is [0, 65535]"));
+}
+
+TEST(FlagsTest, MistakesLeaveWithTwoAndSayWhat) {
+  const Flags unknown = ParseFlags({"--no-such-flag"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.text, HasSubstr("--no-such-flag"));
+  const Flags word = ParseFlags({"--workers", "many"});
+  EXPECT_EQ(word.exit_code, 2);
+  EXPECT_THAT(word.text, HasSubstr("--workers"));
+  EXPECT_THAT(word.text, HasSubstr("many"));
+  const Flags no_file = ParseFlags({"--config", "/no/such/file"});
+  EXPECT_EQ(no_file.exit_code, 2);
+  EXPECT_THAT(no_file.text, HasSubstr("/no/such/file"));
+  const std::string path = WriteTempFile("unknown.toml", "gprc-port=1\n");
+  const Flags unknown_key = ParseFlags({"--config", path});
+  EXPECT_EQ(unknown_key.exit_code, 2);
+  EXPECT_THAT(unknown_key.text, HasSubstr("gprc-port"));
+}
+
+TEST(FlagsTest, VersionIsOneLine) {
+  const Flags flags = ParseFlags({"--version"});
+  EXPECT_EQ(flags.exit_code, 0);
+  EXPECT_EQ(flags.text, "attention-server " ATTENTION_VERSION "\n");
+}
+
+}  // namespace
+}  // namespace attention
