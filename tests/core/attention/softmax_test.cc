@@ -1,0 +1,175 @@
+// Softmax over tiles against double arithmetic, on every vector target of this
+// CPU: exact special cases, accuracy, and blocks that equal one whole.
+#include "core/attention/softmax.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "hwy/highway.h"
+
+namespace attention {
+namespace {
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+// 2^x is within 1 ulp, and the subtraction of the maximum is exact or rounds
+// once: for x down to -126 that moves 2^x by up to 126 * 2^-24 * ln 2.
+constexpr double kRelTol = 8e-6;
+
+class SoftmaxTest : public testing::TestWithParam<std::int64_t> {
+ protected:
+  SoftmaxTest() { hwy::SetSupportedTargetsForTest(GetParam()); }
+  ~SoftmaxTest() override { hwy::SetSupportedTargetsForTest(0); }
+
+  // Softmax of one row padded to `width`; returns the sum.
+  static float Row(std::vector<float>& scores, std::int64_t limit) {
+    const ScoreBlock block{.scores = scores.data(),
+                           .width = static_cast<std::int64_t>(scores.size())};
+    float max = -kInf;
+    float sum = 0;
+    float rescale = 0;
+    SoftmaxTile({&block, 1}, 1, &limit, {&max, &sum, &rescale});
+    return sum;
+  }
+};
+
+std::string TargetName(const testing::TestParamInfo<std::int64_t>& info) {
+  return hwy::TargetName(info.param);
+}
+
+std::vector<std::int64_t> Targets() {
+  std::vector<std::int64_t> targets;
+  for (std::int64_t all = hwy::SupportedTargets(); all != 0; all &= all - 1) {
+    targets.push_back(all & -all);
+  }
+  return targets;
+}
+
+TEST_P(SoftmaxTest, MatchesDoubleForEveryLimit) {
+  std::mt19937 random(7);
+  std::uniform_real_distribution<float> uniform(-40, 40);
+  for (std::int64_t limit = 1; limit <= 80; ++limit) {
+    std::vector<float> scores(80);
+    for (float& score : scores) score = uniform(random);
+    const std::vector<float> before = scores;
+
+    const float sum = Row(scores, limit);
+
+    double max = -kInf;
+    for (std::int64_t k = 0; k < limit; ++k) {
+      max = std::max<double>(max, before[static_cast<std::size_t>(k)]);
+    }
+    double expected_sum = 0;
+    for (std::size_t k = 0; k < scores.size(); ++k) {
+      const double expected = static_cast<std::int64_t>(k) < limit
+                                  ? std::exp2(before[k] - max)
+                                  : 0.0;
+      EXPECT_NEAR(scores[k], expected, kRelTol * expected)
+          << "limit " << limit << " key " << k;
+      expected_sum += expected;
+    }
+    EXPECT_NEAR(sum, expected_sum, kRelTol * expected_sum);
+  }
+}
+
+TEST_P(SoftmaxTest, TheLargestScoreGivesExactlyOne) {
+  std::vector<float> scores(16, -3.0F);
+  scores[5] = 123.25F;
+  Row(scores, 16);
+  EXPECT_EQ(scores[5], 1.0F);
+}
+
+TEST_P(SoftmaxTest, ExcludedKeysGiveExactlyZero) {
+  std::vector<float> scores(16, 1.0F);
+  scores[3] = -kInf;
+  scores[4] = -std::numeric_limits<float>::max();
+  EXPECT_EQ(Row(scores, 16), 14.0F);
+  EXPECT_EQ(scores[3], 0.0F);
+  EXPECT_EQ(scores[4], 0.0F);
+}
+
+TEST_P(SoftmaxTest, ARowWithoutAnyKeyGivesZeros) {
+  std::vector<float> scores(16, -kInf);
+  EXPECT_EQ(Row(scores, 16), 0.0F);
+  EXPECT_EQ(scores, std::vector<float>(16, 0.0F));
+
+  std::vector<float> beyond(16, 5.0F);
+  EXPECT_EQ(Row(beyond, 0), 0.0F);
+  EXPECT_EQ(beyond, std::vector<float>(16, 0.0F));
+}
+
+TEST_P(SoftmaxTest, NanMakesItsRowNanAndNoOther) {
+  for (std::size_t at = 0; at < 48; ++at) {
+    std::vector<float> scores(96, 0.5F);
+    scores[at] = kNan;
+    const ScoreBlock block{.scores = scores.data(), .width = 48};
+    const std::int64_t limits[] = {48, 48};
+    float max[] = {-kInf, -kInf};
+    float sum[] = {0, 0};
+    float rescale[] = {0, 0};
+    SoftmaxTile({&block, 1}, 2, limits, {max, sum, rescale});
+    EXPECT_TRUE(std::isnan(sum[0])) << at;
+    EXPECT_EQ(sum[1], 48.0F) << at;
+  }
+}
+
+TEST_P(SoftmaxTest, ANanAmongExcludedKeysIsNotLost) {
+  std::vector<float> scores(16, -kInf);
+  scores[9] = kNan;
+  EXPECT_TRUE(std::isnan(Row(scores, 16)));
+}
+
+TEST_P(SoftmaxTest, BlockAfterBlockEqualsAllAtOnce) {
+  std::mt19937 random(11);
+  std::uniform_real_distribution<float> uniform(-30, 30);
+  std::vector<float> first(32);
+  std::vector<float> second(16);
+  for (float& score : first) score = uniform(random);
+  for (float& score : second) score = uniform(random) + 20;
+  std::vector<float> whole = first;
+  whole.insert(whole.end(), second.begin(), second.end());
+  const float expected_sum = Row(whole, 41);
+
+  const std::int64_t limit = 41;
+  float max = -kInf;
+  float sum = 0;
+  float rescale = 0;
+  const ScoreBlock blocks[] = {
+      {.scores = first.data(), .first_key = 0, .width = 32},
+      {.scores = second.data(), .first_key = 32, .width = 16}};
+  SoftmaxTile({&blocks[0], 1}, 1, &limit, {&max, &sum, &rescale});
+  SoftmaxTile({&blocks[1], 1}, 1, &limit, {&max, &sum, &rescale});
+
+  EXPECT_NEAR(sum, expected_sum, kRelTol * expected_sum);
+  for (std::size_t k = 0; k < 32; ++k) {
+    EXPECT_NEAR(first[k] * rescale, whole[k], kRelTol * whole[k]) << k;
+  }
+  for (std::size_t k = 0; k < 16; ++k) {
+    EXPECT_EQ(second[k], whole[32 + k]) << k;
+  }
+}
+
+TEST_P(SoftmaxTest, ScaleAndAddScaledKeepToTheirRange) {
+  for (std::int64_t count = 0; count < 40; ++count) {
+    std::vector<float> from(40, 2.0F);
+    std::vector<float> to(40, 1.0F);
+    AddScaled(from.data(), count, 3.0F, to.data());
+    Scale(from.data(), count, 0.5F, from.data());
+    for (std::int64_t i = 0; i < 40; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      EXPECT_EQ(from[at], i < count ? 1.0F : 2.0F);
+      EXPECT_EQ(to[at], i < count ? 7.0F : 1.0F);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, SoftmaxTest, testing::ValuesIn(Targets()),
+                         TargetName);
+
+}  // namespace
+}  // namespace attention
