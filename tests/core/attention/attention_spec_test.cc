@@ -1,0 +1,61 @@
+// Proves that numbers of heads which make no layer are refused by name.
+#include "core/attention/attention_spec.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace attention {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr AttentionSpec kSpec{
+    .num_heads = 6, .num_kv_heads = 3, .head_dim = 64, .v_head_dim = 32};
+
+std::string Error(const AttentionSpec& spec) {
+  const absl::Status status = spec.Validate();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  return std::string(status.message());
+}
+
+TEST(AttentionSpecTest, AcceptsGroupedHeadsAndTheWidestHead) {
+  EXPECT_TRUE(kSpec.Validate().ok());
+  EXPECT_TRUE(AttentionSpec{}.Validate().ok());
+  AttentionSpec widest = kSpec;
+  widest.head_dim = widest.v_head_dim = kMaxHeadDim;
+  EXPECT_TRUE(widest.Validate().ok());
+}
+
+TEST(AttentionSpecTest, RefusesEachNumberOutOfItsRange) {
+  AttentionSpec spec = kSpec;
+  spec.num_heads = 0;
+  EXPECT_EQ(Error(spec), "num_heads is 0, must be at least 1");
+  spec = kSpec;
+  spec.num_kv_heads = -3;
+  EXPECT_EQ(Error(spec), "num_kv_heads is -3, must be at least 1");
+  spec = kSpec;
+  spec.head_dim = 0;
+  EXPECT_EQ(Error(spec), "head_dim is 0, must be from 1 to 1024");
+  spec = kSpec;
+  spec.v_head_dim = kMaxHeadDim + 1;
+  EXPECT_EQ(Error(spec), "v_head_dim is 1025, must be from 1 to 1024");
+}
+
+TEST(AttentionSpecTest, RefusesHeadsThatDoNotShareEvenly) {
+  AttentionSpec spec = kSpec;
+  spec.num_kv_heads = 4;
+  EXPECT_THAT(Error(spec), HasSubstr("num_heads is 6, must be a multiple of "
+                                     "num_kv_heads 4"));
+  spec.num_kv_heads = 12;
+  EXPECT_THAT(Error(spec), HasSubstr("num_kv_heads 12"));
+}
+
+TEST(AttentionSpecTest, TheDefaultScaleIsOneOverTheRootOfTheHeadWidth) {
+  EXPECT_EQ(kSpec.DefaultScale(), 0.125f);
+  EXPECT_EQ(AttentionSpec{}.DefaultScale(), 1.0f);
+}
+
+}  // namespace
+}  // namespace attention
