@@ -125,6 +125,11 @@ class Client::Impl {
 
   void AttendAsync(const AttendCall& call, AttendDone done);
 
+  void LearnLimits(const v1::Limits& limits) {
+    const std::int64_t bytes = limits.max_request_bytes();
+    max_request_bytes_ = bytes > 0 ? bytes : std::numeric_limits<int>::max();
+  }
+
   // Runs one of the stub's blocking methods.
   template <typename Request, typename Response>
   absl::Status Call(grpc::Status (v1::AttentionService::Stub::*method)(
@@ -221,8 +226,7 @@ void Client::Impl::OnLimits(const RpcPtr& rpc, const grpc::Status& status) {
     Finish(rpc, ToAbsl(status, rpc->timeout));
     return;
   }
-  const std::int64_t limit = rpc->limits.limits().max_request_bytes();
-  max_request_bytes_ = limit > 0 ? limit : std::numeric_limits<int>::max();
+  LearnLimits(rpc->limits.limits());
   if (!Fits(rpc->bytes)) {
     Finish(rpc, absl::InvalidArgumentError(absl::StrCat(
                     "the request has ", rpc->bytes, " bytes, server ", target_,
@@ -338,6 +342,7 @@ absl::StatusOr<ServerInfo> Client::GetServerInfo() {
       !status.ok()) {
     return status;
   }
+  impl_->LearnLimits(response.limits());
   return ToServerInfo(response);
 }
 
