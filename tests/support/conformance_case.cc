@@ -76,6 +76,17 @@ std::int64_t ConformanceCase::context_width() const {
                              : spec.num_heads * spec.v_head_dim;
 }
 
+Shape ConformanceCase::ContextsShape() const {
+  return {batch(), q_len(), context_width()};
+}
+
+Shape ConformanceCase::AttnWeightsShape() const {
+  if (attn_weights_kind == AttnWeights::kHeadAverage) {
+    return {batch(), q_len(), kv_len()};
+  }
+  return {batch(), spec.num_heads, q_len(), kv_len()};
+}
+
 std::vector<Sequence> MakeSequences(const ConformanceCase& a_case) {
   std::vector<Sequence> sequences;
   for (std::int64_t b = 0; b < a_case.batch(); ++b) {

@@ -61,6 +61,8 @@ struct ConformanceCase {
   // may be from the truth, and the kernel from the expected values.
   double stored_error = 0;
   double tolerance = 0;
+  // How far others are from it, for the table.
+  std::string peer_error{};
 
   std::int64_t batch() const { return queries.shape[0]; }
   std::int64_t q_len() const { return queries.shape[1]; }
@@ -76,6 +78,10 @@ struct ConformanceCase {
   }
   // Elements of one row of `contexts`.
   std::int64_t context_width() const;
+  // [batch, q_len, context_width].
+  Shape ContextsShape() const;
+  // That of `attn_weights`.
+  Shape AttnWeightsShape() const;
 };
 
 // The inputs of each sequence, for the reference; outputs are not set. The

@@ -61,6 +61,11 @@ std::string TestDataDirectory() {
   return directory != nullptr ? directory : "tests/data";
 }
 
+std::string ConformanceDataDirectory() {
+  const char* directory = std::getenv("ATTENTION_CONFORMANCE_DATA");
+  return directory != nullptr ? directory : TestDataDirectory();
+}
+
 std::string DemoModelDirectory() {
   return TestDataDirectory() + "/../../server/demo/minilm";
 }

@@ -21,6 +21,8 @@ struct ConformanceFile {
 // Of this project: tests/data, from $ATTENTION_TEST_DATA, and the demo model.
 std::string TestDataDirectory();
 std::string DemoModelDirectory();
+// $ATTENTION_CONFORMANCE_DATA, or tests/data without.
+std::string ConformanceDataDirectory();
 
 // Reads every .safetensors file below `directory` in the order of their names,
 // whatever the folders are called: the tensors tell a file's kind. Parameters

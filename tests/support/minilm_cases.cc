@@ -156,6 +156,7 @@ absl::StatusOr<std::vector<ConformanceCase>> MinilmCases(
     shared.spec = {num_heads, num_heads, head_dim, head_dim};
     shared.stored_error = kStoredError;
     shared.tolerance = kTolerance;
+    shared.peer_error = "1e-7 to 7e-7";
     ATTENTION_ASSIGN_OR_RETURN(ConformanceCase a_case,
                                ReadSentence(file, prefix, shared));
     layers[layer].push_back(std::move(a_case));
