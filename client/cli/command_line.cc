@@ -171,7 +171,7 @@ std::variant<CommandLine, ExitCode> ParseCommandLine(int argc,
   CommandLine line;
   CLI::App app("Sends embeddings to an Attention Server and shows the answer.",
                "attention-client");
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
   app.fallthrough();
   app.footer(kFooter);
   app.add_option("--server", line.server,
@@ -206,6 +206,9 @@ std::variant<CommandLine, ExitCode> ParseCommandLine(int argc,
       {"models", Command::kModels},
       {"attend", Command::kAttend},
       {"selftest", Command::kSelftest}};
+  if (app.get_subcommands().empty()) {
+    return Usage("a command is missing: info, models, attend or selftest");
+  }
   line.command = commands.at(app.get_subcommands().front()->get_name());
   if (line.command == Command::kAttend) {
     const std::string wrong = CheckAttend(line.attend);

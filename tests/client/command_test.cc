@@ -96,7 +96,7 @@ TEST_F(CommandTest, AttendDrawsAHeatMapForEachSentence) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("\n  hello !\n  minilm/0, average of 2 "
                                     "heads; rows attend to columns\n"));
-  EXPECT_THAT(result.out, HasSubstr("  hello │████████│  hello     25 %\n"));
+  EXPECT_THAT(result.out, HasSubstr("  hello │████████│  hello     17 %\n"));
   EXPECT_THAT(result.out, HasSubstr("\n  the suitcase\n"));
   EXPECT_THAT(result.out, HasSubstr("   ##ca │████████████│"));
 }
@@ -222,7 +222,7 @@ TEST_F(CommandTest, BadUsageIsExitCode2) {
     const char* arguments;
     const char* message;
   } cases[] = {
-      {"", "subcommand"},
+      {"", "a command is missing"},
       {"fly", "fly"},
       {"info --colour", "--colour"},
       {"info --timeout 0", "--timeout"},
