@@ -52,10 +52,8 @@ void PrintHint(const AttendInput& input, const AttendFlags& flags,
   if (flags.weights == ReturnWeights::kNone) {
     std::printf("\n  --weights average shows who attends to whom\n");
   } else if (flags.heads.empty() && model.num_heads > 1) {
-    std::printf(
-        "\n  --head 0 to --head %lld shows one head alone, "
-        "attention-client models lists more layers\n",
-        static_cast<long long>(model.num_heads - 1));
+    std::printf("\n  --head 0 to --head %lld shows one head alone\n",
+                static_cast<long long>(model.num_heads - 1));
   }
 }
 

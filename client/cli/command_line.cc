@@ -30,8 +30,7 @@ Files:
   .npy          queries; written: contexts
 
 Examples:
-  attention-client attend --text "the cup was full" --text "hello" \
-      --model minilm/2 --head 3
+  attention-client attend --text "the cup was full" --text "hello" --head 3
   attention-client attend --random 8x128x384 --packed
   attention-client attend --input batch.safetensors --output out.safetensors)";
 
@@ -71,9 +70,10 @@ CLI::Option* AddChoice(CLI::App* app, const std::string& name, Target& target,
 void AddInputFlags(CLI::App* attend, AttendFlags& flags) {
   const std::string group = "What to attend over (one of the first three)";
   attend
-      ->add_option("--text", flags.texts,
-                   "A sentence, as embeddings of the demo model; repeat it "
-                   "for a batch")
+      ->add_option(
+          "--text", flags.texts,
+          "A sentence, as embeddings of the demo model: what its first "
+          "layer, minilm/0, reads; repeat it for a batch")
       ->allow_extra_args(false)
       ->option_text("SENTENCE")
       ->group(group);
