@@ -5,13 +5,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "grpc/support/log.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "server/address.h"
 #include "server/attention_service.h"
-#include "server/log.h"
+#include "server/library_logs.h"
 
 namespace attention {
 namespace {
@@ -19,13 +18,6 @@ namespace {
 // A client may ping this often, with or without calls; gRPC's own limit of five
 // minutes cuts off clients behind load balancers that forget idle connections.
 constexpr int kMinPingIntervalMs = 10000;
-
-// gRPC prints several lines about what comes back as a status as well.
-void LogGrpcMessage(gpr_log_func_args* args) {
-  Log(LogLevel::kDebug, "grpc",
-      {{"severity", std::string(gpr_log_severity_string(args->severity))},
-       {"message", std::string(args->message)}});
-}
 
 void Configure(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_request_bytes));
@@ -59,7 +51,7 @@ class GrpcListener::Impl {
 };
 
 absl::Status GrpcListener::Impl::Start(const ServerOptions& options) {
-  gpr_set_log_function(LogGrpcMessage);
+  RouteLibraryLogs();
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   const std::string address = JoinAddress(options.host, options.grpc_port);

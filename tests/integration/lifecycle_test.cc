@@ -1,0 +1,166 @@
+// Proves how the server starts and leaves: ports, exit codes, signals, and that
+// what was accepted is answered.
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <future>
+#include <sstream>
+#include <string>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/attend_requests.h"
+#include "tests/support/server_fixture.h"
+#include "tests/support/server_process.h"
+
+namespace attention {
+namespace {
+
+using ::testing::HasSubstr;
+
+// The value of `key=` in a line of the log.
+std::string ValueOf(const std::string& line, const std::string& key) {
+  const std::size_t at = line.find(" " + key + "=");
+  if (at == std::string::npos) return "";
+  const std::size_t start = at + key.size() + 2;
+  return line.substr(start, line.find_first_of(" \n", start) - start);
+}
+
+std::vector<std::string> Args(const std::vector<std::string>& more = {}) {
+  std::vector<std::string> args = {"--demo-model", "--host=127.0.0.1",
+                                   "--grpc-port=0", "--metrics-port=-1"};
+  args.insert(args.end(), more.begin(), more.end());
+  return args;
+}
+
+// Lines of the log at level error.
+int ErrorLines(const std::string& log) {
+  int count = 0;
+  for (const absl::string_view line : absl::StrSplit(log, '\n')) {
+    if (absl::StrContains(line, " error ")) ++count;
+  }
+  return count;
+}
+
+TEST(LifecycleTest, ReadyWithinASecond) {
+  ServerProcess server(Args());
+  const std::string line = server.WaitForLine(" ready ");
+  double seconds = 0;
+  ASSERT_TRUE(absl::SimpleAtod(ValueOf(line, "seconds"), &seconds)) << line;
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_LT(seconds, 1.0);
+#endif
+}
+
+TEST(LifecycleTest, SigtermAndSigintLeaveWithZero) {
+  for (const int signal_number : {SIGTERM, SIGINT}) {
+    ServerProcess server(Args());
+    ASSERT_NE(server.WaitForLine(" ready "), "") << server.log();
+    server.Signal(signal_number);
+    EXPECT_EQ(server.Wait(), 0);
+    EXPECT_THAT(server.log(), HasSubstr(" stopped drained=true"));
+  }
+}
+
+TEST(LifecycleTest, ASecondSignalLeavesAtOnce) {
+  ServerProcess server(Args({"--drain-delay-seconds=600"}));
+  ASSERT_NE(server.WaitForLine(" ready "), "") << server.log();
+  server.Signal(SIGTERM);
+  ASSERT_NE(server.WaitForLine(" stopping "), "") << server.log();
+  server.Signal(SIGINT);
+  EXPECT_EQ(server.Wait(), 128 + SIGINT);
+}
+
+TEST(LifecycleTest, PortFileHoldsThePorts) {
+  const std::string path = ::testing::TempDir() + "attention_ports";
+  ServerProcess server(Args({"--port-file=" + path}));
+  const std::string port =
+      ValueOf(server.WaitForLine(" listening "), "grpc_port");
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  EXPECT_EQ(text.str(),
+            absl::StrCat("grpc_port=", port, "\nmetrics_port=-1\n"));
+}
+
+TEST(LifecycleTest, APortInUseIsOneLineAndExitCodeTwo) {
+  TestServer first;
+  const std::string port = std::to_string(first.server().grpc_port());
+  ServerProcess second({"--host=127.0.0.1", "--grpc-port=" + port});
+  EXPECT_EQ(second.Wait(), 2);
+  EXPECT_EQ(ErrorLines(second.log()), 1) << second.log();
+  EXPECT_THAT(second.log(),
+              HasSubstr("--grpc-port: cannot listen on 127.0.0.1:" + port +
+                        "; the port is in use"));
+}
+
+TEST(LifecycleTest, AFlagOutOfRangeIsExitCodeTwo) {
+  ServerProcess server({"--workers=5000", "--grpc-port=70000"});
+  EXPECT_EQ(server.Wait(), 2);
+  EXPECT_THAT(server.log(),
+              HasSubstr("--grpc-port is 70000, allowed is [0, 65535]\n"
+                        "--workers is 5000, allowed is [0, 1024]\n"));
+}
+
+TEST(LifecycleTest, AModelThatIsNotThereIsExitCodeTwo) {
+  ServerProcess server(Args({"--model=bert=/no/such/directory"}));
+  EXPECT_EQ(server.Wait(), 2);
+  EXPECT_EQ(ErrorLines(server.log()), 1) << server.log();
+  EXPECT_THAT(server.log(), HasSubstr("--model bert=/no/such/directory: "));
+}
+
+TEST(LifecycleTest, JsonLogIsOneObjectALine) {
+  ServerProcess server(Args({"--log-format=json"}));
+  const std::string line = server.WaitForLine("\"event\":\"ready\"");
+  EXPECT_EQ(line.front(), '{');
+  EXPECT_THAT(line, HasSubstr("\"level\":\"info\""));
+  server.Signal(SIGTERM);
+  EXPECT_EQ(server.Wait(), 0);
+}
+
+TEST(LifecycleTest, WhatWasAcceptedIsAnswered) {
+  ServerOptions options = TestServerOptions();
+  options.metrics_port = 0;
+  options.engine.num_workers = 1;
+  TestServer server(options);
+  const v1::AttendRequest request = SelfAttention("minilm/0", 1, 2048, 384);
+  constexpr int kCalls = 8;
+  std::vector<grpc::ClientContext> contexts(kCalls);
+  std::vector<v1::AttendResponse> responses(kCalls);
+  std::vector<std::promise<grpc::Status>> done(kCalls);
+  for (std::size_t i = 0; i < kCalls; ++i) {
+    server.stub().async()->Attend(
+        &contexts[i], &request, &responses[i],
+        [&, i](const grpc::Status& status) { done[i].set_value(status); });
+  }
+  // The first answer says that the others are on their way.
+  const grpc::Status first = done[0].get_future().get();
+  EXPECT_TRUE(first.ok()) << first.error_message();
+  server.server().Stop();
+  for (std::size_t i = 1; i < kCalls; ++i) {
+    const grpc::Status status = done[i].get_future().get();
+    // UNAVAILABLE: had not been accepted when the server stopped.
+    EXPECT_TRUE(status.ok() ||
+                status.error_code() == grpc::StatusCode::UNAVAILABLE)
+        << status.error_code() << " " << status.error_message();
+  }
+}
+
+TEST(LifecycleTest, StopsAndStartsAgainOnTheSamePort) {
+  ServerOptions options = TestServerOptions();
+  {
+    TestServer server(options);
+    options.grpc_port = server.server().grpc_port();
+  }
+  TestServer again(options);
+  grpc::ClientContext context;
+  v1::AttendResponse response;
+  EXPECT_TRUE(
+      again.stub().Attend(&context, SmallSdpaRequest(), &response).ok());
+}
+
+}  // namespace
+}  // namespace attention
