@@ -16,8 +16,9 @@
 namespace attention {
 
 // Relative to the largest magnitude of the tensor. An f32 sum of n terms is off
-// by about sqrt(n) * 6e-8, which is 1e-6 for the 256 of the widest head; three
-// sums follow each other, and errors of scores become errors of weights.
+// by about sqrt(n) * 6e-8, which is 1e-6 for n = 256; three sums follow each
+// other, and errors of scores become errors of weights. Where a layer sums more
+// than 256 terms, this grows with their square root.
 inline constexpr double kKernelTolerance = 2e-6;
 
 // $ATTENTION_TEST_SEED, 1 without.
@@ -39,8 +40,9 @@ void Attend(Engine& engine, const RandomLayer& layer,
 // Each row sums to 1, or is all zeros.
 void ExpectRowsOfWeightsSumToOneOrZero(const OwnedSequence& sequence);
 
-// `f32_tolerance` is relative to the largest magnitude; what rounding to the
-// type of the output costs is added. Nothing around the outputs was touched.
+// Contexts and weights are those of the reference, and nothing around them was
+// touched. To `f32_tolerance` is added what rounding to the type of the output
+// costs.
 void ExpectMatchesReference(const RandomLayer& layer, OwnedSequence& sequence,
                             double f32_tolerance = kKernelTolerance);
 

@@ -34,8 +34,9 @@ std::string LargestError::ToString() const {
 }
 
 LargestError CompareTensors(std::span<const double> expected,
-                            std::span<const double> got) {
-  const double magnitude = Magnitude(expected);
+                            std::span<const double> got,
+                            double least_magnitude) {
+  const double magnitude = std::max(Magnitude(expected), least_magnitude);
   LargestError largest;
   for (std::size_t i = 0; i < expected.size(); ++i) {
     const double relative = RelativeError(expected[i], got[i], magnitude);

@@ -14,8 +14,9 @@ namespace attention {
 
 // The element that is furthest off.
 struct LargestError {
-  // |got - expected| / largest finite magnitude in `expected`. Infinite when
-  // one of the two is NaN or infinite and the other is something else.
+  // |got - expected| / largest finite magnitude in `expected`, which counts as
+  // `least_magnitude` at least. Infinite when one of the two is NaN or infinite
+  // and the other is something else.
   double relative = 0;
   std::int64_t index = 0;
   double expected = 0;
@@ -27,7 +28,8 @@ struct LargestError {
 
 // Both have the same size.
 LargestError CompareTensors(std::span<const double> expected,
-                            std::span<const double> got);
+                            std::span<const double> got,
+                            double least_magnitude = 0);
 
 // Half the distance from 1 to the next number of `dtype`: what rounding a
 // number to that type may change it by, relative to the number.
