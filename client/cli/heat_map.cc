@@ -256,8 +256,7 @@ class Renderer {
       const float from = level == 0 ? 0 : kLevels[level - 1] * full_;
       out += style_.color == ColorDepth::kNone ? std::string(Shade(level))
                                                : Colored(level, "  ");
-      absl::StrAppendFormat(&out, from < 0.0995F ? " %.1f" : " %.0f",
-                            from * 100);
+      absl::StrAppendFormat(&out, " %.*f", from < 0.0995F ? 1 : 0, from * 100);
       out += level + 1 < static_cast<int>(kShades.size()) ? "   " : " % and up";
     }
     return "\n" + out + "\n";

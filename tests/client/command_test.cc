@@ -217,6 +217,35 @@ TEST_F(CommandTest, AttendWritesWeightsAndTokensToSafetensors) {
   EXPECT_EQ(written->metadata().find("sentence0")->second, "[CLS] hello [SEP]");
 }
 
+TEST_F(CommandTest, PackedDropsThePaddingOfAFile) {
+  const std::vector<float> numbers = {1, 2, 3, 4};
+  const std::vector<std::int32_t> lengths = {1, 2};
+  const std::vector<std::int32_t> too_long = {1, 3};
+  const auto write = [&](const std::vector<std::int32_t>& q_lengths) {
+    return WriteTempFile(
+        "padded.safetensors",
+        SerializeSafetensors(
+            {{"queries",
+              {.shape = {2, 2, 1},
+               .data = reinterpret_cast<const std::byte*>(numbers.data())}},
+             {"q_lengths",
+              {.dtype = DType::kI32,
+               .shape = {2},
+               .data = reinterpret_cast<const std::byte*>(q_lengths.data())}}},
+            {}));
+  };
+
+  const CommandResult result = Run("attend --packed --input " + write(lengths));
+
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  const v1::AttendRequest sent = fake_.last_request();
+  EXPECT_THAT(sent.queries().shape(), ElementsAre(3, 1));
+  const std::vector<float> rows = {1, 3, 4};
+  EXPECT_EQ(std::memcmp(sent.queries().data().data(), rows.data(), 12), 0);
+  ExpectFailure(Run("attend --packed --input " + write(too_long)),
+                ExitCode::kUsage, "length 1 is 3, allowed is 0 to 2");
+}
+
 TEST_F(CommandTest, BadUsageIsExitCode2) {
   const struct {
     const char* arguments;

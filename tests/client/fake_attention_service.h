@@ -27,7 +27,7 @@ class FakeAttentionService {
 
   // The next `count` calls of Attend end with `status`.
   void FailNext(int count, const absl::Status& status);
-  // From now on calls of Attend wait for Release, or for their deadline.
+  // From now on calls of Attend wait for Release or for the destructor.
   void Hold();
   void Release();
   // What GetServerInfo says; nothing is refused here.
