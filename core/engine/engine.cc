@@ -102,8 +102,7 @@ class Engine::Impl {
   }
 
   bool Idle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return queue_.empty() && batches_.empty() && forming_ == 0 &&
-           unanswered_ == 0;
+    return queue_.empty() && batches_.empty() && !forming_ && unanswered_ == 0;
   }
 
   void Work(int index) ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -113,7 +112,7 @@ class Engine::Impl {
     const MutexLock lock(mutex_);
     while (true) {
       if (RunNextTile(scratch) || FormBatch()) continue;
-      if (stopping_ && batches_.empty() && forming_ == 0) return;
+      if (stopping_ && batches_.empty() && !forming_) return;
       ++sleeping_;
       work_.wait(mutex_);
       --sleeping_;
@@ -145,9 +144,10 @@ class Engine::Impl {
     return false;
   }
 
-  // Makes a batch of what waits. Never waits for more.
+  // Makes a batch of what waits. Never waits for more. One worker at a time:
+  // two would share what one batch could hold, and take twice the memory.
   bool FormBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (queue_.empty()) return false;
+    if (queue_.empty() || forming_) return false;
     const Clock::TimePoint now = clock_.Now();
     RequestQueue::Taken taken = queue_.Take(now);
     AlignedBuffer arena;
@@ -155,7 +155,7 @@ class Engine::Impl {
       arena = std::move(free_arenas_.back());
       free_arenas_.pop_back();
     }
-    ++forming_;
+    forming_ = true;
     mutex_.unlock();
     for (auto& [queued, status] : taken.dropped) {
       AttentionTiming timing;
@@ -169,10 +169,14 @@ class Engine::Impl {
                                   options_.num_workers, std::move(arena), now);
     }
     mutex_.lock();
-    --forming_;
+    forming_ = false;
     if (batch != nullptr) {
       batches_.push_back(std::move(batch));
-      Wake(batches_.back()->num_ready() - 1);
+      // This worker runs a tile; others run the rest and form the next batch.
+      Wake(batches_.back()->num_ready() - 1 + (queue_.empty() ? 0 : 1));
+    } else if (stopping_) {
+      // Others may have stayed for this batch only.
+      work_.notify_all();
     }
     if (Idle()) idle_.notify_all();
     return true;
@@ -225,7 +229,7 @@ class Engine::Impl {
   // Oldest first.
   std::deque<std::shared_ptr<Batch>> batches_ ABSL_GUARDED_BY(mutex_);
   std::vector<AlignedBuffer> free_arenas_ ABSL_GUARDED_BY(mutex_);
-  int forming_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool forming_ ABSL_GUARDED_BY(mutex_) = false;
   // Workers that call `done` at this moment.
   int unanswered_ ABSL_GUARDED_BY(mutex_) = 0;
   int sleeping_ ABSL_GUARDED_BY(mutex_) = 0;
