@@ -52,13 +52,15 @@ bool NameLess(const std::shared_ptr<const Model>& a,
 
 absl::Status ModelRegistry::Add(std::shared_ptr<const Model> model) {
   ATTENTION_RETURN_IF_ERROR(CheckName(model->name()));
-  const std::string name = model->name();
   const MutexLock lock(mutex_);
-  if (models_.try_emplace(name, std::move(model)).second) {
-    return absl::OkStatus();
+  std::shared_ptr<const Model>& place = models_[model->name()];
+  if (place != nullptr) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("model name \"", place->name(),
+                     "\" is taken by another model; choose another"));
   }
-  return absl::AlreadyExistsError(absl::StrCat(
-      "model name \"", name, "\" is taken by another model; choose another"));
+  place = std::move(model);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::shared_ptr<const Model>> ModelRegistry::Find(
