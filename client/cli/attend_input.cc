@@ -27,6 +27,7 @@ absl::Status TextInput(const std::vector<std::string>& texts,
                        AttendInput& input) {
   ATTENTION_ASSIGN_OR_RETURN(const DemoEmbeddings demo, DemoEmbeddings::Load());
   std::vector<EmbeddedText> embedded;
+  embedded.reserve(texts.size());
   std::int64_t q_len = 0;
   for (const std::string& text : texts) {
     ATTENTION_ASSIGN_OR_RETURN(EmbeddedText one, demo.Embed(text));

@@ -56,6 +56,7 @@ std::string Sentence(const std::vector<std::string>& tokens) {
 
 std::vector<std::string> Indices(std::int64_t count) {
   std::vector<std::string> labels;
+  labels.reserve(count);
   for (std::int64_t i = 0; i < count; ++i) {
     labels.push_back(absl::StrCat(i));
   }

@@ -53,6 +53,7 @@ CLI::Option* AddChoice(CLI::App* app, const std::string& name, Target& target,
                        const std::map<std::string, Value>& values,
                        const std::string& description) {
   std::vector<std::string> names;
+  names.reserve(values.size());
   for (const auto& [value_name, value] : values) {
     names.push_back(value_name);
   }

@@ -231,7 +231,7 @@ absl::StatusOr<std::vector<MessagePiece>> SerializeAttendCall(
 }
 
 absl::StatusOr<AttendResult> ToAttendResult(
-    std::shared_ptr<const v1::AttendResponse> response) {
+    const std::shared_ptr<const v1::AttendResponse>& response) {
   AttendResult result;
   result.id = response->id();
   auto contexts = TakeTensor("contexts", response->contexts(), response);

@@ -29,7 +29,7 @@ absl::StatusOr<std::vector<MessagePiece>> SerializeAttendCall(
 // The tensors of the result point into the response. Internal when the
 // response contradicts itself.
 absl::StatusOr<AttendResult> ToAttendResult(
-    std::shared_ptr<const v1::AttendResponse> response);
+    const std::shared_ptr<const v1::AttendResponse>& response);
 
 ModelInfo ToModelInfo(const v1::Model& model);
 ServerInfo ToServerInfo(const v1::GetServerInfoResponse& response);

@@ -15,7 +15,7 @@
 #include <future>
 #include <limits>
 #include <mutex>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -116,7 +116,7 @@ class Client::Impl {
 
   ~Impl() {
     std::unique_lock lock(mutex_);
-    for (AttendRpc* rpc : in_flight_) {
+    for (const auto& [rpc, owned] : in_flight_) {
       rpc->limits_context.TryCancel();
       rpc->context.TryCancel();
     }
@@ -157,18 +157,16 @@ class Client::Impl {
     v1::GetServerInfoRequest limits_request{};
     v1::GetServerInfoResponse limits{};
   };
-  using RpcPtr = std::shared_ptr<AttendRpc>;
-
   // True once the size is known to be within the server's limit.
   bool Fits(std::size_t bytes) const {
     const std::int64_t limit = max_request_bytes_.load();
     return limit >= 0 && bytes <= static_cast<std::uint64_t>(limit);
   }
 
-  void AskLimits(const RpcPtr& rpc);
-  void OnLimits(const RpcPtr& rpc, const grpc::Status& status);
-  void Send(const RpcPtr& rpc);
-  void Finish(const RpcPtr& rpc, absl::StatusOr<AttendResult> result);
+  void AskLimits(AttendRpc* rpc);
+  void OnLimits(AttendRpc* rpc, const grpc::Status& status);
+  void Send(AttendRpc* rpc);
+  void Finish(AttendRpc* rpc, absl::StatusOr<AttendResult> result);
   absl::Status ToAbsl(const grpc::Status& status, milliseconds timeout) const;
 
   const std::string target_;
@@ -181,7 +179,7 @@ class Client::Impl {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::unordered_set<AttendRpc*> in_flight_;
+  std::unordered_map<AttendRpc*, std::unique_ptr<AttendRpc>> in_flight_;
 };
 
 void Client::Impl::AttendAsync(const AttendCall& call, AttendDone done) {
@@ -195,7 +193,8 @@ void Client::Impl::AttendAsync(const AttendCall& call, AttendDone done) {
     std::move(done)(pieces.status());
     return;
   }
-  auto rpc = std::make_shared<AttendRpc>();
+  auto owned = std::make_unique<AttendRpc>();
+  AttendRpc* rpc = owned.get();
   rpc->timeout = timeout;
   rpc->deadline = system_clock::now() + timeout;
   rpc->request = ToByteBuffer(*std::move(pieces));
@@ -203,7 +202,7 @@ void Client::Impl::AttendAsync(const AttendCall& call, AttendDone done) {
   rpc->done = std::move(done);
   {
     std::lock_guard lock(mutex_);
-    in_flight_.insert(rpc.get());
+    in_flight_.emplace(rpc, std::move(owned));
   }
   // What does not fit is asked for again: the server may have been restarted
   // with another limit.
@@ -214,14 +213,14 @@ void Client::Impl::AttendAsync(const AttendCall& call, AttendDone done) {
   }
 }
 
-void Client::Impl::AskLimits(const RpcPtr& rpc) {
+void Client::Impl::AskLimits(AttendRpc* rpc) {
   rpc->limits_context.set_deadline(rpc->deadline);
   stub_->async()->GetServerInfo(
       &rpc->limits_context, &rpc->limits_request, &rpc->limits,
       [this, rpc](const grpc::Status& status) { OnLimits(rpc, status); });
 }
 
-void Client::Impl::OnLimits(const RpcPtr& rpc, const grpc::Status& status) {
+void Client::Impl::OnLimits(AttendRpc* rpc, const grpc::Status& status) {
   if (!status.ok()) {
     Finish(rpc, ToAbsl(status, rpc->timeout));
     return;
@@ -237,24 +236,25 @@ void Client::Impl::OnLimits(const RpcPtr& rpc, const grpc::Status& status) {
   Send(rpc);
 }
 
-void Client::Impl::Send(const RpcPtr& rpc) {
+void Client::Impl::Send(AttendRpc* rpc) {
   rpc->context.set_deadline(rpc->deadline);
-  attend_stub_.UnaryCall(
-      &rpc->context, kAttendMethod, grpc::StubOptions(), &rpc->request,
-      rpc->response.get(), [this, rpc](const grpc::Status& status) {
-        if (status.ok()) {
-          Finish(rpc, ToAttendResult(std::move(rpc->response)));
-        } else {
-          Finish(rpc, ToAbsl(status, rpc->timeout));
-        }
-      });
+  attend_stub_.UnaryCall(&rpc->context, kAttendMethod, grpc::StubOptions(),
+                         &rpc->request, rpc->response.get(),
+                         [this, rpc](const grpc::Status& status) {
+                           if (status.ok()) {
+                             Finish(rpc, ToAttendResult(rpc->response));
+                           } else {
+                             Finish(rpc, ToAbsl(status, rpc->timeout));
+                           }
+                         });
 }
 
-void Client::Impl::Finish(const RpcPtr& rpc,
-                          absl::StatusOr<AttendResult> result) {
+void Client::Impl::Finish(AttendRpc* rpc, absl::StatusOr<AttendResult> result) {
   std::move(rpc->done)(std::move(result));
   std::lock_guard lock(mutex_);
-  in_flight_.erase(rpc.get());
+  // A context holds the channel, and gRPC cannot end a channel on the thread
+  // that we are on: the context goes before the destructor may go on.
+  in_flight_.erase(rpc);
   changed_.notify_all();
 }
 
@@ -316,6 +316,7 @@ absl::StatusOr<std::vector<ModelInfo>> Client::ListModels() {
     return status;
   }
   std::vector<ModelInfo> models;
+  models.reserve(response.models_size());
   for (const v1::Model& model : response.models()) {
     models.push_back(ToModelInfo(model));
   }
