@@ -40,7 +40,7 @@ void AttendStreamReactor::OnReadDone(bool ok) {
 }
 
 void AttendStreamReactor::OnAttendDone(AttendResult result) {
-  grpc::ByteBuffer answer =
+  const grpc::ByteBuffer answer =
       result.status.ok() ? MakeResponseBuffer(result.id, result.timing,
                                               *std::move(result.outputs),
                                               ResponseFraming::kStream)
@@ -48,7 +48,7 @@ void AttendStreamReactor::OnAttendDone(AttendResult result) {
   Actions actions;
   {
     MutexLock lock(mutex_);
-    answers_.push_back(std::move(answer));
+    answers_.push_back(answer);
     actions = NextActions();
   }
   Run(actions);
@@ -88,7 +88,7 @@ AttendStreamReactor::Actions AttendStreamReactor::NextActions() {
     context_.open_requests.Leave();
   }
   if (!writing_ && !answers_.empty()) {
-    answer_ = std::move(answers_.front());
+    answer_.Swap(&answers_.front());
     answers_.pop_front();
     writing_ = true;
     actions.write = true;
