@@ -92,30 +92,34 @@ struct Compiled {
   dnnl::memory::desc scratchpad;
 };
 
-// What a compiled product is found by. `matrix` is null for two dense tiles.
+// What stands on the right-hand side of a product.
+enum class Operand : std::uint8_t { kTile, kMatrix, kMatrixWithBias };
+
+// What a compiled product is found by. Matrices of one shape have one format.
 struct Key {
   GemmShape shape{};
-  const PackedMatrix::Impl* matrix = nullptr;
+  Operand operand = Operand::kTile;
 
   friend bool operator==(const Key&, const Key&) = default;
   template <typename H>
   friend H AbslHashValue(H state, const Key& key) {
     return H::combine(std::move(state), key.shape.m, key.shape.n, key.shape.k,
-                      key.shape.accumulate, key.matrix);
+                      key.shape.accumulate, key.operand);
   }
 };
 
-// The products of dense tiles that the process has compiled.
-class TileProducts {
+// The products that the process has compiled.
+class Products {
  public:
-  std::shared_ptr<const Compiled> Get(const GemmShape& shape)
+  // `describe` is called when the product is new.
+  template <typename DescribeProduct>
+  std::shared_ptr<const Compiled> Get(const Key& key,
+                                      const DescribeProduct& describe)
       ABSL_LOCKS_EXCLUDED(mutex_) {
     const MutexLock lock(mutex_);
-    std::shared_ptr<const Compiled>& compiled = products_[Key{shape, nullptr}];
+    std::shared_ptr<const Compiled>& compiled = products_[key];
     if (compiled == nullptr) {
-      compiled = std::make_shared<Compiled>(
-          Describe(RowMajor(shape.m, shape.k), RowMajor(shape.k, shape.n),
-                   nullptr, RowMajor(shape.m, shape.n), shape.accumulate));
+      compiled = std::make_shared<Compiled>(describe());
     }
     return compiled;
   }
@@ -126,9 +130,9 @@ class TileProducts {
       ABSL_GUARDED_BY(mutex_);
 };
 
-TileProducts& SharedTileProducts() {
+Products& SharedProducts() {
   // Never destroyed: workers may outlive static destruction.
-  static auto& products = *new TileProducts;
+  static auto& products = *new Products;
   return products;
 }
 
@@ -201,16 +205,9 @@ class PackedMatrix::Impl {
   const dnnl::memory& b() const { return b_; }
   const dnnl::memory* bias() const { return has_bias_ ? &bias_ : nullptr; }
 
-  std::shared_ptr<const Compiled> Get(std::int64_t m) const
-      ABSL_LOCKS_EXCLUDED(mutex_) {
-    const MutexLock lock(mutex_);
-    std::shared_ptr<const Compiled>& compiled = products_[m];
-    if (compiled == nullptr) {
-      compiled = std::make_shared<Compiled>(Describe(RowMajor(m, k_), b_desc_,
-                                                     bias_desc_if_any(),
-                                                     RowMajor(m, n_), false));
-    }
-    return compiled;
+  dnnl::matmul::primitive_desc DescribeProduct(std::int64_t m) const {
+    return Describe(RowMajor(m, k_), b_desc_, bias_desc_if_any(),
+                    RowMajor(m, n_), false);
   }
 
  private:
@@ -228,10 +225,6 @@ class PackedMatrix::Impl {
   AlignedBuffer bias_data_;
   dnnl::memory b_;
   dnnl::memory bias_;
-
-  mutable Mutex mutex_;
-  mutable absl::flat_hash_map<std::int64_t, std::shared_ptr<const Compiled>>
-      products_ ABSL_GUARDED_BY(mutex_);
 };
 
 PackedMatrix::PackedMatrix(std::shared_ptr<const Impl> impl)
@@ -261,9 +254,11 @@ class GemmRunner::Impl {
   absl::Status Multiply(std::int64_t m, const float* a, const PackedMatrix& b,
                         float* c) {
     const PackedMatrix::Impl& matrix = b.impl();
-    const Key key{{.m = m, .n = matrix.n(), .k = matrix.k()}, &matrix};
+    const Key key{.shape = {.m = m, .n = matrix.n(), .k = matrix.k()},
+                  .operand = matrix.bias() != nullptr ? Operand::kMatrixWithBias
+                                                      : Operand::kMatrix};
     try {
-      Bound& bound = Bind(key, [&] { return matrix.Get(m); });
+      Bound& bound = Bind(key, [&] { return matrix.DescribeProduct(m); });
       return Execute(bound, a, matrix.b(), matrix.bias(), c);
     } catch (const dnnl::error& error) {
       return OnednnError(error);
@@ -273,8 +268,10 @@ class GemmRunner::Impl {
   absl::Status Multiply(const GemmShape& shape, const float* a, const float* b,
                         float* c) {
     try {
-      Bound& bound = Bind(Key{shape, nullptr},
-                          [&] { return SharedTileProducts().Get(shape); });
+      Bound& bound = Bind(Key{.shape = shape}, [&] {
+        return Describe(RowMajor(shape.m, shape.k), RowMajor(shape.k, shape.n),
+                        nullptr, RowMajor(shape.m, shape.n), shape.accumulate);
+      });
       bound.b.set_data_handle(const_cast<float*>(b));
       return Execute(bound, a, bound.b, nullptr, c);
     } catch (const dnnl::error& error) {
@@ -292,22 +289,21 @@ class GemmRunner::Impl {
     dnnl::memory scratchpad;
   };
 
-  template <typename GetCompiled>
-  Bound& Bind(const Key& key, const GetCompiled& get_compiled) {
-    const auto found = bound_.find(key);
-    if (found != bound_.end()) return *found->second;
-    // A reader of old keys only: models come and go, shapes do too.
-    if (bound_.size() >= kMaxBound) bound_.clear();
-    auto bound = std::make_unique<Bound>();
-    bound->compiled = get_compiled();
-    const Compiled& compiled = *bound->compiled;
-    bound->a = dnnl::memory(compiled.a, CpuEngine(), nullptr);
-    if (key.matrix == nullptr) {
-      bound->b = dnnl::memory(compiled.b, CpuEngine(), nullptr);
+  template <typename DescribeProduct>
+  Bound& Bind(const Key& key, const DescribeProduct& describe) {
+    std::unique_ptr<Bound>& bound = bound_[key];
+    if (bound != nullptr) return *bound;
+    auto made = std::make_unique<Bound>();
+    made->compiled = SharedProducts().Get(key, describe);
+    const Compiled& compiled = *made->compiled;
+    made->a = dnnl::memory(compiled.a, CpuEngine(), nullptr);
+    if (key.operand == Operand::kTile) {
+      made->b = dnnl::memory(compiled.b, CpuEngine(), nullptr);
     }
-    bound->c = dnnl::memory(compiled.c, CpuEngine(), nullptr);
-    bound->scratchpad = dnnl::memory(compiled.scratchpad, CpuEngine(), nullptr);
-    return *(bound_[key] = std::move(bound));
+    made->c = dnnl::memory(compiled.c, CpuEngine(), nullptr);
+    made->scratchpad = dnnl::memory(compiled.scratchpad, CpuEngine(), nullptr);
+    bound = std::move(made);
+    return *bound;
   }
 
   // The C interface: the C++ one makes a map and a vector for every call.
@@ -333,8 +329,6 @@ class GemmRunner::Impl {
     }
     return absl::OkStatus();
   }
-
-  static constexpr std::size_t kMaxBound = 65536;
 
   dnnl::stream stream_;
   AlignedBuffer scratchpad_;

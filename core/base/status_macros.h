@@ -20,6 +20,7 @@
 #define ATTENTION_STATUS_CONCAT(a, b) ATTENTION_STATUS_CONCAT_INNER(a, b)
 
 // Moves the value of the StatusOr `expr` into `lhs`, or returns its status.
+// NOLINTBEGIN(bugprone-macro-parentheses): `lhs` may be a declaration.
 #define ATTENTION_ASSIGN_OR_RETURN(lhs, expr)                              \
   ATTENTION_ASSIGN_OR_RETURN_INNER(                                        \
       ATTENTION_STATUS_CONCAT(attention_status_or_, __LINE__), lhs, expr)
@@ -30,5 +31,6 @@
     return std::move(status_or).status();                      \
   }                                                            \
   lhs = std::move(status_or).value()
+// NOLINTEND(bugprone-macro-parentheses)
 
 #endif  // CORE_BASE_STATUS_MACROS_H_
