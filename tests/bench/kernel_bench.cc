@@ -15,6 +15,7 @@
 #include "core/base/cpu.h"
 #include "tests/bench/fma_peak.h"
 #include "tests/bench/layer_workload.h"
+#include "tests/bench/parts.h"
 
 namespace attention {
 namespace {
@@ -89,7 +90,7 @@ void RegisterLayer(const LayerShape& shape) {
   }
 }
 
-void RegisterAll() {
+void RegisterLayers() {
   const LayerShape shapes[] = {
       {.batch = 8, .length = 128, .embed_dim = 768, .num_heads = 12},
       {.batch = 1, .length = 128, .embed_dim = 768, .num_heads = 12},
@@ -128,7 +129,8 @@ int main(int argc, char** argv) {
   }
   benchmark::AddCustomContext("cpu", attention::ReadCpuTopology().model_name);
   benchmark::AddCustomContext("isa", attention::IsaInUse());
-  attention::RegisterAll();
+  attention::RegisterParts();
+  attention::RegisterLayers();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();

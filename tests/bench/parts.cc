@@ -1,0 +1,187 @@
+#include "tests/bench/parts.h"
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "core/attention/gemm.h"
+#include "core/attention/pack.h"
+#include "core/attention/softmax.h"
+#include "core/base/aligned_buffer.h"
+#include "tests/bench/fma_peak.h"
+
+namespace attention {
+namespace {
+
+using Seconds = std::chrono::duration<double>;
+
+AlignedBuffer RandomBuffer(std::int64_t count) {
+  std::mt19937 random(5);
+  std::uniform_real_distribution<float> uniform(-1, 1);
+  AlignedBuffer buffer;
+  buffer.Reserve(static_cast<std::size_t>(count) * sizeof(float));
+  std::generate_n(buffer.floats(), count, [&] { return uniform(random); });
+  return buffer;
+}
+
+// Runs `work` some times an iteration, about half a millisecond, beside the
+// peak of one thread. Returns seconds a run.
+double TimeBesidePeak(benchmark::State& state,
+                      const std::function<void()>& work, double& peak) {
+  work();
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  const Seconds once = std::chrono::steady_clock::now() - begin;
+  const int repeats = std::max(1, static_cast<int>(5e-4 / once.count()));
+  double seconds = 0;
+  double runs = 0;
+  double peaks = 0;
+  for (auto _ : state) {
+    peaks += MeasureFmaPeak(1);
+    const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < repeats; ++i) work();
+    const Seconds elapsed = std::chrono::steady_clock::now() - start;
+    state.SetIterationTime(elapsed.count() / repeats);
+    seconds += elapsed.count();
+    runs += repeats;
+  }
+  peak = peaks / static_cast<double>(state.iterations());
+  return seconds / runs;
+}
+
+void ReportFlops(benchmark::State& state, double flops, double seconds,
+                 double peak) {
+  const double gflops = flops / seconds / 1e9;
+  state.counters["GFLOP/s"] = gflops;
+  state.counters["peak%"] = 100 * gflops / peak;
+}
+
+void RunTileProduct(benchmark::State& state, const GemmShape& shape) {
+  GemmRunner gemm;
+  const AlignedBuffer a = RandomBuffer(shape.m * shape.k);
+  const AlignedBuffer b = RandomBuffer(shape.k * shape.n);
+  AlignedBuffer c = RandomBuffer(shape.m * shape.n);
+  double peak = 0;
+  const double seconds = TimeBesidePeak(
+      state,
+      [&] {
+        if (!gemm.Multiply(shape, a.floats(), b.floats(), c.floats()).ok()) {
+          state.SkipWithError("the product failed");
+        }
+      },
+      peak);
+  ReportFlops(state, 2.0 * static_cast<double>(shape.m * shape.n * shape.k),
+              seconds, peak);
+}
+
+void RunProjection(benchmark::State& state, std::int64_t rows, std::int64_t n,
+                   std::int64_t k) {
+  GemmRunner gemm;
+  const AlignedBuffer weight = RandomBuffer(n * k);
+  const auto matrix = PackedMatrix::Create(k, n, weight.floats(), nullptr);
+  const AlignedBuffer a = RandomBuffer(rows * k);
+  AlignedBuffer c = RandomBuffer(rows * n);
+  double peak = 0;
+  const double seconds = TimeBesidePeak(
+      state,
+      [&] {
+        if (!gemm.Multiply(rows, a.floats(), *matrix, c.floats()).ok()) {
+          state.SkipWithError("the product failed");
+        }
+      },
+      peak);
+  ReportFlops(state, 2.0 * static_cast<double>(rows * n * k), seconds, peak);
+}
+
+void RunSoftmax(benchmark::State& state, std::int64_t rows, std::int64_t keys) {
+  const AlignedBuffer scores = RandomBuffer(rows * keys);
+  AlignedBuffer work = RandomBuffer(rows * keys);
+  const std::vector<std::int64_t> limits(static_cast<std::size_t>(rows), keys);
+  std::vector<float> max(limits.size());
+  std::vector<float> sum(limits.size());
+  std::vector<float> rescale(limits.size());
+  const ScoreBlock block{.scores = work.floats(), .width = keys};
+  double peak = 0;
+  // Weights are scores between 0 and 1: they can be the next run's scores.
+  const double seconds = TimeBesidePeak(
+      state,
+      [&] {
+        std::fill(max.begin(), max.end(),
+                  -std::numeric_limits<float>::infinity());
+        std::fill(sum.begin(), sum.end(), 0.0F);
+        SoftmaxTile({&block, 1}, rows, limits.data(),
+                    {max.data(), sum.data(), rescale.data()});
+      },
+      peak);
+  state.counters["ns/score"] = seconds * 1e9 / static_cast<double>(rows * keys);
+}
+
+void RunPack(benchmark::State& state, bool transposed) {
+  constexpr std::int64_t kRows = 128;
+  constexpr std::int64_t kColumns = 64;
+  const AlignedBuffer from = RandomBuffer(kRows * kColumns);
+  AlignedBuffer to = RandomBuffer(kColumns * 512);
+  double peak = 0;
+  const double seconds = TimeBesidePeak(
+      state,
+      [&] {
+        if (transposed) {
+          PackTransposed({from.floats(), kColumns}, kRows, kColumns,
+                         to.floats(), 512);
+        } else {
+          PackRows({from.floats(), kColumns}, kRows, kColumns, 0.125F,
+                   to.floats());
+        }
+      },
+      peak);
+  state.counters["ns/element"] = seconds * 1e9 / (kRows * kColumns);
+}
+
+void Register(const std::string& name,
+              const std::function<void(benchmark::State&)>& run) {
+  benchmark::RegisterBenchmark(name.c_str(), run)
+      ->UseManualTime()
+      ->Unit(benchmark::kMicrosecond);
+}
+
+}  // namespace
+
+void RegisterParts() {
+  for (const std::int64_t rows : {16, 32, 64, 128}) {
+    Register("Gemm/projection/" + std::to_string(rows) + "x64x768",
+             [rows](benchmark::State& state) {
+               RunProjection(state, rows, 64, 768);
+             });
+  }
+  for (const std::int64_t rows : {16, 32, 64, 128}) {
+    for (const std::int64_t keys : {32, 128, 512}) {
+      const std::string tile =
+          std::to_string(rows) + "x" + std::to_string(keys);
+      Register("Gemm/scores/" + tile + "x64",
+               [rows, keys](benchmark::State& state) {
+                 RunTileProduct(state, {.m = rows, .n = keys, .k = 64});
+               });
+      Register("Gemm/contexts/" + std::to_string(rows) + "x64x" +
+                   std::to_string(keys),
+               [rows, keys](benchmark::State& state) {
+                 RunTileProduct(state, {.m = rows, .n = 64, .k = keys});
+               });
+    }
+  }
+  for (const std::int64_t keys : {32, 128, 512}) {
+    Register("Softmax/128x" + std::to_string(keys),
+             [keys](benchmark::State& state) { RunSoftmax(state, 128, keys); });
+  }
+  Register("Pack/rows/128x64",
+           [](benchmark::State& state) { RunPack(state, false); });
+  Register("Pack/transposed/128x64",
+           [](benchmark::State& state) { RunPack(state, true); });
+}
+
+}  // namespace attention
