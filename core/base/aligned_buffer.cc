@@ -17,7 +17,8 @@ void AlignedBuffer::Reserve(std::size_t bytes) {
   if (bytes <= bytes_) return;
   Free();
   const std::size_t alignment = bytes >= kHugePage ? kHugePage : kCacheLine;
-  const std::size_t rounded = (bytes + kCacheLine - 1) / kCacheLine * kCacheLine;
+  const std::size_t rounded =
+      (bytes + kCacheLine - 1) / kCacheLine * kCacheLine;
   if (posix_memalign(&data_, alignment, rounded) != 0) {
     data_ = nullptr;
     throw std::bad_alloc();

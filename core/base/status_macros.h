@@ -8,12 +8,12 @@
 #include "absl/status/statusor.h"
 
 // Returns the status of `expr` from the enclosing function unless it is OK.
-#define ATTENTION_RETURN_IF_ERROR(expr)          \
-  do {                                           \
-    absl::Status attention_status_ = (expr);     \
-    if (!attention_status_.ok()) {               \
-      return attention_status_;                  \
-    }                                            \
+#define ATTENTION_RETURN_IF_ERROR(expr)      \
+  do {                                       \
+    absl::Status attention_status_ = (expr); \
+    if (!attention_status_.ok()) {           \
+      return attention_status_;              \
+    }                                        \
   } while (false)
 
 #define ATTENTION_STATUS_CONCAT_INNER(a, b) a##b
@@ -21,8 +21,8 @@
 
 // Moves the value of the StatusOr `expr` into `lhs`, or returns its status.
 // NOLINTBEGIN(bugprone-macro-parentheses): `lhs` may be a declaration.
-#define ATTENTION_ASSIGN_OR_RETURN(lhs, expr)                              \
-  ATTENTION_ASSIGN_OR_RETURN_INNER(                                        \
+#define ATTENTION_ASSIGN_OR_RETURN(lhs, expr) \
+  ATTENTION_ASSIGN_OR_RETURN_INNER(           \
       ATTENTION_STATUS_CONCAT(attention_status_or_, __LINE__), lhs, expr)
 
 #define ATTENTION_ASSIGN_OR_RETURN_INNER(status_or, lhs, expr) \

@@ -43,7 +43,7 @@ absl::StatusOr<std::unique_ptr<MappedFile>> MappedFile::Open(
   if (fd < 0) return OpenError(path, errno);
   absl::Cleanup closer = [fd] { close(fd); };
 
-  struct stat info {};
+  struct stat info{};
   if (fstat(fd, &info) != 0) return OpenError(path, errno);
   if (!S_ISREG(info.st_mode)) {
     return absl::InvalidArgumentError(

@@ -95,19 +95,13 @@ INSTANTIATE_TEST_SUITE_P(
         BadRequest{"NoQueries", Layer(), [](R& r) { r.clear_queries(); },
                    "queries: absent, they are required"},
         BadRequest{"WrongWidth", Layer(),
-                   [](R& r) {
-                     SetQueries(r, {2, 3, 6});
-                   },
+                   [](R& r) { SetQueries(r, {2, 3, 6}); },
                    "queries: embed_dim is 6, model minilm/0 takes 8"},
         BadRequest{"WrongRank", Layer(),
-                   [](R& r) {
-                     SetQueries(r, {2, 3, 2, 4});
-                   },
+                   [](R& r) { SetQueries(r, {2, 3, 2, 4}); },
                    "queries: shape has 4 dimensions, allowed are 2 or 3"},
         BadRequest{"WrongRankForSdpa", Sdpa(),
-                   [](R& r) {
-                     SetQueries(r, {3, 8});
-                   },
+                   [](R& r) { SetQueries(r, {3, 8}); },
                    "queries: shape has 2 dimensions, allowed are 3 or 4"},
         BadRequest{"NoShape", Layer(), [](R& r) { SetQueries(r, {}); },
                    "queries: shape has 0 dimensions, allowed are 2 or 3"},
@@ -121,34 +115,17 @@ INSTANTIATE_TEST_SUITE_P(
                    "queries: data has 192 bytes, shape [2, 3, 8] of F16 takes "
                    "48 x 2"},
         BadRequest{"NegativeDimension", Layer(),
-                   [](R& r) {
-                     SetShape(r, {2, -3, 8});
-                   },
-                   "queries: "},
+                   [](R& r) { SetShape(r, {2, -3, 8}); }, "queries: "},
         BadRequest{"TwoNegativeDimensions", Layer(),
-                   [](R& r) {
-                     SetShape(r, {-2, -3, 8});
-                   },
-                   "queries: "},
+                   [](R& r) { SetShape(r, {-2, -3, 8}); }, "queries: "},
         BadRequest{"OverflowingShape", Layer(),
-                   [](R& r) {
-                     SetShape(r, {kMax, kMax, 8});
-                   },
-                   "queries: "},
+                   [](R& r) { SetShape(r, {kMax, kMax, 8}); }, "queries: "},
         BadRequest{"OverflowingBytes", Layer(),
-                   [](R& r) {
-                     SetShape(r, {kMax / 8, 1, 8});
-                   },
-                   "queries: "},
+                   [](R& r) { SetShape(r, {kMax / 8, 1, 8}); }, "queries: "},
         BadRequest{"ZeroTokens", Layer(),
-                   [](R& r) {
-                     SetQueries(r, {2, 0, 8});
-                   },
+                   [](R& r) { SetQueries(r, {2, 0, 8}); },
                    "queries: shape [2, 0, 8] holds no tokens"},
-        BadRequest{"ZeroBatch", Layer(),
-                   [](R& r) {
-                     SetQueries(r, {0, 3, 8});
-                   },
+        BadRequest{"ZeroBatch", Layer(), [](R& r) { SetQueries(r, {0, 3, 8}); },
                    "queries: shape [0, 3, 8] holds no tokens"},
         BadRequest{"UnknownDType", Layer(),
                    [](R& r) {
@@ -164,32 +141,20 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Lengths, BadRequestTest,
     ::testing::Values(
-        BadRequest{"Negative", Layer(),
-                   [](R& r) {
-                     SetLengths(r, {3, -1});
-                   },
+        BadRequest{"Negative", Layer(), [](R& r) { SetLengths(r, {3, -1}); },
                    "q_lengths[1] is -1, allowed is [1, 3]"},
-        BadRequest{"Zero", Layer(),
-                   [](R& r) {
-                     SetLengths(r, {0, 3});
-                   },
+        BadRequest{"Zero", Layer(), [](R& r) { SetLengths(r, {0, 3}); },
                    "q_lengths[0] is 0, allowed is [1, 3]"},
         BadRequest{"BeyondTheTensor", Layer(),
-                   [](R& r) {
-                     SetLengths(r, {3, 4});
-                   },
+                   [](R& r) { SetLengths(r, {3, 4}); },
                    "q_lengths[1] is 4, allowed is [1, 3]"},
         BadRequest{"Overflowing", Layer(),
-                   [](R& r) {
-                     SetLengths(r, {3, kMax});
-                   },
+                   [](R& r) { SetLengths(r, {3, kMax}); },
                    "q_lengths[1] is 9223372036854775807, allowed is [1, 3]"},
         BadRequest{"TooFew", Layer(), [](R& r) { SetLengths(r, {3}); },
                    "q_lengths: 1 lengths, the batch has 2 sequences"},
         BadRequest{"PackedWithout", Layer(),
-                   [](R& r) {
-                     SetQueries(r, {6, 8});
-                   },
+                   [](R& r) { SetQueries(r, {6, 8}); },
                    "q_lengths: absent, packed tensors need the length of every "
                    "sequence"},
         BadRequest{"PackedWrongSum", Layer(),
@@ -205,9 +170,7 @@ INSTANTIATE_TEST_SUITE_P(
                    },
                    "q_lengths[0] is 9223372036854775807, allowed is [1, 6]"},
         BadRequest{"KvWithoutKeys", Layer(),
-                   [](R& r) {
-                     SetLengths(r, {3, 3}, {3, 3});
-                   },
+                   [](R& r) { SetLengths(r, {3, 3}, {3, 3}); },
                    "kv_lengths: given without keys and values"},
         BadRequest{"KvCountDiffers", Layer(),
                    [](R& r) {
@@ -236,14 +199,10 @@ INSTANTIATE_TEST_SUITE_P(
                    },
                    "kv_lengths[1] is 0, allowed is [1, 5]"},
         BadRequest{"TooManySequences", Layer(),
-                   [](R& r) {
-                     SetQueries(r, {5, 1, 8});
-                   },
+                   [](R& r) { SetQueries(r, {5, 1, 8}); },
                    "queries: 5 sequences, allowed are 4 (--max-sequences)"},
         BadRequest{"TooManyTokens", Layer(),
-                   [](R& r) {
-                     SetQueries(r, {3, 11, 8});
-                   },
+                   [](R& r) { SetQueries(r, {3, 11, 8}); },
                    "request: 33 tokens, a batch may hold 32 "
                    "(--max-batch-tokens)"}),
     NameOf);
@@ -252,85 +211,57 @@ INSTANTIATE_TEST_SUITE_P(
     KeysAndValues, BadRequestTest,
     ::testing::Values(
         BadRequest{"KeysAlone", Layer(),
-                   [](R& r) {
-                     *r.mutable_keys() = ZeroTensor({2, 5, 8});
-                   },
+                   [](R& r) { *r.mutable_keys() = ZeroTensor({2, 5, 8}); },
                    "keys are given without values"},
         BadRequest{"ValuesAlone", Layer(),
-                   [](R& r) {
-                     *r.mutable_values() = ZeroTensor({2, 5, 8});
-                   },
+                   [](R& r) { *r.mutable_values() = ZeroTensor({2, 5, 8}); },
                    "values are given without keys"},
         BadRequest{"OtherBatch", Layer(),
-                   [](R& r) {
-                     SetKeysValues(r, {3, 5, 8}, {3, 5, 8});
-                   },
+                   [](R& r) { SetKeysValues(r, {3, 5, 8}, {3, 5, 8}); },
                    "keys: batch is 3, queries have 2"},
         BadRequest{"OtherTokens", Layer(),
-                   [](R& r) {
-                     SetKeysValues(r, {2, 5, 8}, {2, 4, 8});
-                   },
+                   [](R& r) { SetKeysValues(r, {2, 5, 8}, {2, 4, 8}); },
                    "values: shape [2, 4, 8] does not fit keys [2, 5, 8]"},
         BadRequest{"OtherLayout", Layer(),
-                   [](R& r) {
-                     SetKeysValues(r, {5, 8}, {5, 8});
-                   },
+                   [](R& r) { SetKeysValues(r, {5, 8}, {5, 8}); },
                    "keys: shape has 2 dimensions, allowed are 3"},
         BadRequest{"WrongKdim", Layer(),
-                   [](R& r) {
-                     SetKeysValues(r, {2, 5, 6}, {2, 5, 8});
-                   },
+                   [](R& r) { SetKeysValues(r, {2, 5, 6}, {2, 5, 8}); },
                    "keys: kdim is 6, model minilm/0 takes 8"},
         BadRequest{"WrongVdim", Layer(),
-                   [](R& r) {
-                     SetKeysValues(r, {2, 5, 8}, {2, 5, 6});
-                   },
+                   [](R& r) { SetKeysValues(r, {2, 5, 8}, {2, 5, 6}); },
                    "values: vdim is 6, model minilm/0 takes 8"},
         BadRequest{"SdpaHeadsDoNotDivide", Sdpa(),
-                   [](R& r) {
-                     SetKeysValues(r, {2, 5, 3, 4}, {2, 5, 3, 4});
-                   },
+                   [](R& r) { SetKeysValues(r, {2, 5, 3, 4}, {2, 5, 3, 4}); },
                    "keys: num_kv_heads is 3, it must divide num_heads 2"},
         BadRequest{"SdpaHeadsDiffer", Sdpa(),
-                   [](R& r) {
-                     SetKeysValues(r, {2, 5, 2, 4}, {2, 5, 1, 4});
-                   },
+                   [](R& r) { SetKeysValues(r, {2, 5, 2, 4}, {2, 5, 1, 4}); },
                    "values: num_kv_heads is 1, keys have 2"},
         BadRequest{"SdpaHeadDimDiffers", Sdpa(),
-                   [](R& r) {
-                     SetKeysValues(r, {2, 5, 2, 5}, {2, 5, 2, 4});
-                   },
+                   [](R& r) { SetKeysValues(r, {2, 5, 2, 5}, {2, 5, 2, 4}); },
                    "keys: head_dim is 5, queries have 4"},
         BadRequest{"SdpaHeadTooWide", Sdpa(),
-                   [](R& r) {
-                     SetQueries(r, {1, 1, 1, 1025});
-                   },
+                   [](R& r) { SetQueries(r, {1, 1, 1, 1025}); },
                    "queries: head_dim is 1025, allowed is [1, 1024]"},
-        BadRequest{"SdpaValueHeadTooWide", Sdpa(),
-                   [](R& r) {
-                     SetKeysValues(r, {2, 5, 2, 4}, {2, 5, 2, 1025});
-                   },
-                   "values: v_head_dim is 1025, allowed is [1, 1024]"}),
+        BadRequest{
+            "SdpaValueHeadTooWide", Sdpa(),
+            [](R& r) { SetKeysValues(r, {2, 5, 2, 4}, {2, 5, 2, 1025}); },
+            "values: v_head_dim is 1025, allowed is [1, 1024]"}),
     NameOf);
 
 INSTANTIATE_TEST_SUITE_P(
     Options, BadRequestTest,
     ::testing::Values(
         BadRequest{"MaskShape", Layer(),
-                   [](R& r) {
-                     *r.mutable_attn_mask() = ZeroTensor({3, 4});
-                   },
+                   [](R& r) { *r.mutable_attn_mask() = ZeroTensor({3, 4}); },
                    "attn_mask: shape [3, 4] does not broadcast to [batch, "
                    "num_heads, q_len, kv_len] = [2, 2, 3, 3]"},
-        BadRequest{"MaskRank", Layer(),
-                   [](R& r) {
-                     *r.mutable_attn_mask() = ZeroTensor({1, 1, 1, 3, 3});
-                   },
-                   "attn_mask: shape has 5 dimensions, allowed are 0 to 4"},
+        BadRequest{
+            "MaskRank", Layer(),
+            [](R& r) { *r.mutable_attn_mask() = ZeroTensor({1, 1, 1, 3, 3}); },
+            "attn_mask: shape has 5 dimensions, allowed are 0 to 4"},
         BadRequest{"MaskZero", Layer(),
-                   [](R& r) {
-                     *r.mutable_attn_mask() = ZeroTensor({0, 3});
-                   },
+                   [](R& r) { *r.mutable_attn_mask() = ZeroTensor({0, 3}); },
                    "attn_mask: shape [0, 3] does not broadcast"},
         BadRequest{"MaskBytes", Layer(),
                    [](R& r) {
@@ -372,9 +303,7 @@ INSTANTIATE_TEST_SUITE_P(
                    [](R& r) { r.set_id(std::string(257, 'x')); },
                    "id: 257 bytes, allowed are 256"},
         BadRequest{"LargeContexts", Sdpa(),
-                   [](R& r) {
-                     SetKeysValues(r, {2, 5, 2, 4}, {2, 5, 2, 512});
-                   },
+                   [](R& r) { SetKeysValues(r, {2, 5, 2, 4}, {2, 5, 2, 512}); },
                    "contexts would be [2, 3, 2, 512] of F32, a response may "
                    "hold 4096 bytes (--max-response-bytes)"},
         BadRequest{"LargeWeights", Layer(),
