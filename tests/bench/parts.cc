@@ -30,29 +30,30 @@ AlignedBuffer RandomBuffer(std::int64_t count) {
   return buffer;
 }
 
-// Runs `work` some times an iteration, about half a millisecond, beside the
-// peak of one thread. Returns seconds a run.
+// An iteration runs `work` for about ten milliseconds, beside a measurement of
+// the peak of one thread. Returns seconds a run.
 double TimeBesidePeak(benchmark::State& state,
                       const std::function<void()>& work, double& peak) {
   work();
   const auto begin = std::chrono::steady_clock::now();
   work();
   const Seconds once = std::chrono::steady_clock::now() - begin;
-  const int repeats = std::max(1, static_cast<int>(5e-4 / once.count()));
+  const int repeats = std::max(1, static_cast<int>(0.01 / once.count()));
   double seconds = 0;
-  double runs = 0;
   double peaks = 0;
   for (auto _ : state) {
     peaks += MeasureFmaPeak(1);
     const auto start = std::chrono::steady_clock::now();
     for (int i = 0; i < repeats; ++i) work();
     const Seconds elapsed = std::chrono::steady_clock::now() - start;
-    state.SetIterationTime(elapsed.count() / repeats);
+    state.SetIterationTime(elapsed.count());
     seconds += elapsed.count();
-    runs += repeats;
   }
-  peak = peaks / static_cast<double>(state.iterations());
-  return seconds / runs;
+  const auto iterations = static_cast<double>(state.iterations());
+  peak = peaks / iterations;
+  const double run = seconds / iterations / repeats;
+  state.counters["us"] = run * 1e6;
+  return run;
 }
 
 void ReportFlops(benchmark::State& state, double flops, double seconds,
