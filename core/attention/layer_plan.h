@@ -15,7 +15,7 @@ namespace attention {
 
 // Keys are scored in blocks of this many: a block of keys, one of values and
 // their scores stay in the second-level cache.
-inline constexpr std::int64_t kKeyBlock = 512;
+inline constexpr std::int64_t kKeyBlock = 256;
 
 // Rows and keys are padded to this, one vector of 512 bits.
 inline constexpr std::int64_t kPad = 16;
