@@ -40,6 +40,9 @@ constexpr int kAnySize = -1;
 constexpr int kMinReconnectMs = 100;
 constexpr int kMaxReconnectMs = 2000;
 
+// What may be under way to this client: 300 MB/s at 50 ms of delay.
+constexpr int kWindowBytes = 16 << 20;
+
 // Retries stop while most calls fail (retryThrottling), so that they cannot
 // keep an overloaded server down.
 std::string ServiceConfig(int max_attempts) {
@@ -72,6 +75,10 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target,
   args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kMinReconnectMs);
   args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kMinReconnectMs);
   args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectMs);
+  // Probing for bandwidth now and then holds an answer of megabytes back for
+  // ten seconds (gRPC 1.51); a fixed window serves fast and far links alike.
+  args.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  args.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kWindowBytes);
   args.SetMaxReceiveMessageSize(kAnySize);
   args.SetMaxSendMessageSize(kAnySize);
   return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(),

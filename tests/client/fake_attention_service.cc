@@ -83,9 +83,8 @@ class FakeAttentionService::Impl final : public v1::AttentionService::Service {
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
                              &port);
     builder.SetMaxReceiveMessageSize(-1);
-    // gRPC 1.51 can miss a wake-up when client and synchronous server share a
-    // process, and goes on at the next timeout: 10 seconds by default.
-    builder.SetSyncServerOption(grpc::ServerBuilder::CQ_TIMEOUT_MSEC, 100);
+    // As in the client: probing can hold a message back for ten seconds.
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     builder.RegisterService(this);
     server_ = builder.BuildAndStart();
     address_ = absl::StrCat("127.0.0.1:", port);
