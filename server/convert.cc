@@ -20,8 +20,8 @@ absl::Status CheckId(const v1::AttendRequest& request) {
       "id: ", request.id().size(), " bytes, allowed are ", kMaxIdBytes));
 }
 
-absl::StatusOr<float> ConvertScale(const v1::AttendRequest& request,
-                                   const AttentionSpec& spec) {
+absl::StatusOr<double> ConvertScale(const v1::AttendRequest& request,
+                                    const AttentionSpec& spec) {
   if (!request.has_scale()) return spec.DefaultScale();
   if (std::isfinite(request.scale())) return request.scale();
   return absl::InvalidArgumentError(
@@ -59,7 +59,7 @@ absl::StatusOr<ConvertedRequest> ConvertRequest(
   ATTENTION_ASSIGN_OR_RETURN(
       const InputLayout layout,
       ConvertLayout(request, model, limits.max_sequences, limits.max_tokens));
-  ATTENTION_ASSIGN_OR_RETURN(const float scale,
+  ATTENTION_ASSIGN_OR_RETURN(const double scale,
                              ConvertScale(request, layout.spec));
   ATTENTION_RETURN_IF_ERROR(CheckResidual(request, layout));
   BatchMask mask;

@@ -36,8 +36,8 @@ absl::Status AttentionSpec::Validate() const {
   return absl::OkStatus();
 }
 
-float AttentionSpec::DefaultScale() const {
-  return static_cast<float>(1 / std::sqrt(static_cast<double>(head_dim)));
+double AttentionSpec::DefaultScale() const {
+  return 1 / std::sqrt(static_cast<double>(head_dim));
 }
 
 }  // namespace attention

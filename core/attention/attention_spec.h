@@ -24,7 +24,7 @@ struct AttentionSpec {
 
   // 1 / sqrt(head_dim), what scores are multiplied with unless a request says
   // otherwise.
-  float DefaultScale() const;
+  double DefaultScale() const;
 
   friend bool operator==(const AttentionSpec&, const AttentionSpec&) = default;
 };

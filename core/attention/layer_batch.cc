@@ -49,7 +49,7 @@ class HeadPacker {
   void PackQueries(std::int64_t head, std::int64_t first_row, std::int64_t rows,
                    F32Rows from) const {
     // softmax(x) = 2^(x log2 e - max) / sum: the factor is free here.
-    const float factor = sequence_.scale * std::numbers::log2e_v<float>;
+    const double factor = sequence_.scale * std::numbers::log2e;
     const std::int64_t width = spec_.head_dim;
     float* to = arena_ + placed_.queries + head * placed_.q_rows * width;
     PackRows(from, rows, width, factor, to + first_row * width);
@@ -86,7 +86,7 @@ class HeadPacker {
                   F32Rows from) const {
     const std::int64_t width = spec_.v_head_dim;
     float* to = arena_ + placed_.values + head * placed_.kv_rows * width;
-    PackRows(from, rows, width, 1.0F, to + first_row * width);
+    PackRows(from, rows, width, 1.0, to + first_row * width);
     if (first_row + rows == sequence_.kv_len) {
       std::fill(to + sequence_.kv_len * width, to + placed_.kv_rows * width,
                 0.0F);

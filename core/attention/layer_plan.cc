@@ -1,6 +1,7 @@
 #include "core/attention/layer_plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace attention {
@@ -196,8 +197,8 @@ class Planner {
       const std::int64_t rows = std::min(plan_.tile_rows, total - row);
       const double part_cost = parts.cost_per_row * static_cast<double>(rows);
       const std::int64_t tiles = std::clamp<std::int64_t>(
-          static_cast<std::int64_t>(
-              part_cost * static_cast<double>(parts.count) / tile_cost_ + 0.5),
+          std::llround(part_cost * static_cast<double>(parts.count) /
+                       tile_cost_),
           1, parts.count);
       const auto [first, end] = SequencesOf(row, rows, of_queries);
       for (std::int64_t t = 0; t < tiles; ++t) {

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <functional>
+#include <limits>
 
 #include "core/tensor/convert_dtype.h"
 
@@ -17,19 +18,31 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+// x * (high + low), rounded once. Inf stays Inf: Inf * low might be NaN.
+template <class D>
+HWY_INLINE hn::Vec<D> MulTwice(D d, hn::Vec<D> x, float high, float low) {
+  const auto finite =
+      hn::Lt(hn::Abs(x), hn::Set(d, std::numeric_limits<float>::infinity()));
+  const auto rest = hn::IfThenElseZero(finite, hn::Mul(x, hn::Set(d, low)));
+  return hn::MulAdd(x, hn::Set(d, high), rest);
+}
+
 void PackRowsT(F32Rows from, std::int64_t rows, std::int64_t columns,
-               float factor, float* to) {
+               float high, float low, float* to) {
   const hn::ScalableTag<float> d;
+  const hn::CappedTag<float, 1> one;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  const auto vfactor = hn::Set(d, factor);
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* row = from.data + r * from.stride;
     float* out = to + r * columns;
     std::int64_t c = 0;
     for (; c + lanes <= columns; c += lanes) {
-      hn::StoreU(hn::Mul(hn::LoadU(d, row + c), vfactor), d, out + c);
+      hn::StoreU(MulTwice(d, hn::LoadU(d, row + c), high, low), d, out + c);
     }
-    for (; c < columns; ++c) out[c] = row[c] * factor;
+    for (; c < columns; ++c) {
+      hn::StoreU(MulTwice(one, hn::LoadU(one, row + c), high, low), one,
+                 out + c);
+    }
   }
 }
 
@@ -108,8 +121,10 @@ HWY_EXPORT(PackRowsT);
 HWY_EXPORT(PackTransposedT);
 
 void PackRows(F32Rows from, std::int64_t rows, std::int64_t columns,
-              float factor, float* to) {
-  HWY_DYNAMIC_DISPATCH(PackRowsT)(from, rows, columns, factor, to);
+              double factor, float* to) {
+  const auto high = static_cast<float>(factor);
+  const auto low = static_cast<float>(factor - static_cast<double>(high));
+  HWY_DYNAMIC_DISPATCH(PackRowsT)(from, rows, columns, high, low, to);
 }
 
 void PackTransposed(F32Rows from, std::int64_t rows, std::int64_t columns,

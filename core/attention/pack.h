@@ -14,9 +14,10 @@ struct F32Rows {
   std::int64_t stride = 0;
 };
 
-// to[r, c] = from[r, c] * factor, dense [rows, columns].
+// to[r, c] = from[r, c] * factor, dense [rows, columns]. The factor is not
+// rounded to f32 first: an error common to all scores would not average out.
 void PackRows(F32Rows from, std::int64_t rows, std::int64_t columns,
-              float factor, float* to);
+              double factor, float* to);
 
 // to[c, r] = from[r, c]: `rows` columns of a matrix with rows of `to_stride`.
 void PackTransposed(F32Rows from, std::int64_t rows, std::int64_t columns,

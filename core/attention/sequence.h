@@ -72,7 +72,7 @@ struct Sequence {
   // Query i sees keys 0..i only (aligned at the top left, as in PyTorch's
   // scaled_dot_product_attention and ONNX Attention). Combines with attn_mask.
   bool is_causal = false;
-  float scale = 1;
+  double scale = 1;
   // Adds queries to contexts; needs rows of the same width.
   bool residual = false;
   MutableRowsView contexts{};  // [q_len, ...]

@@ -86,7 +86,7 @@ struct SequenceShape {
   bool mask_per_key = true;
   bool is_causal = false;
   bool residual = false;
-  float scale = 1;
+  double scale = 1;
   DType dtype = DType::kF32;         // of queries, keys, values, float masks
   DType output_dtype = DType::kF32;  // of contexts and weights
   AttnWeights attn_weights = AttnWeights::kPerHead;

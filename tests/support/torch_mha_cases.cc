@@ -256,7 +256,7 @@ void AddWithMask(ConformanceCase a_case, const std::string& form,
 
 absl::StatusOr<std::vector<ConformanceCase>> TorchMhaCases(
     const std::string& name, const std::string& path,
-    std::shared_ptr<const Safetensors> file) {
+    const std::shared_ptr<const Safetensors>& file) {
   ATTENTION_ASSIGN_OR_RETURN(ConformanceCase a_case,
                              ReadCase(name, path, file));
   const std::int64_t q_len = a_case.q_len();

@@ -19,7 +19,7 @@ namespace attention {
 // served. The cases keep `file` alive.
 absl::StatusOr<std::vector<ConformanceCase>> TorchMhaCases(
     const std::string& name, const std::string& path,
-    std::shared_ptr<const Safetensors> file);
+    const std::shared_ptr<const Safetensors>& file);
 
 }  // namespace attention
 

@@ -53,8 +53,8 @@ TEST(AttentionSpecTest, RefusesHeadsThatDoNotShareEvenly) {
 }
 
 TEST(AttentionSpecTest, TheDefaultScaleIsOneOverTheRootOfTheHeadWidth) {
-  EXPECT_EQ(kSpec.DefaultScale(), 0.125f);
-  EXPECT_EQ(AttentionSpec{}.DefaultScale(), 1.0f);
+  EXPECT_EQ(kSpec.DefaultScale(), 0.125);
+  EXPECT_EQ(AttentionSpec{}.DefaultScale(), 1.0);
 }
 
 }  // namespace

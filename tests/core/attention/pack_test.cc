@@ -42,7 +42,7 @@ TEST_F(PackTest, PackRowsMultipliesAndClosesTheGaps) {
       const std::vector<float> from = Counting(5, 40);
       std::vector<float> to(static_cast<std::size_t>(5 * columns + 1),
                             kUntouched);
-      PackRows({from.data(), 40}, 5, columns, 2.0F, to.data());
+      PackRows({from.data(), 40}, 5, columns, 2.0, to.data());
       for (std::int64_t r = 0; r < 5; ++r) {
         for (std::int64_t c = 0; c < columns; ++c) {
           ASSERT_EQ(to[static_cast<std::size_t>(r * columns + c)],
