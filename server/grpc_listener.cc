@@ -19,6 +19,9 @@ namespace {
 // minutes cuts off clients behind load balancers that forget idle connections.
 constexpr int kMinPingIntervalMs = 10000;
 
+// What may be under way of one request: 300 MB/s at 50 ms of delay.
+constexpr int kWindowBytes = 16 << 20;
+
 void Configure(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_request_bytes));
   // convert_outputs.h has limited the tensors before they were computed.
@@ -30,6 +33,11 @@ void Configure(const ServerOptions& options, grpc::ServerBuilder& builder) {
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
       kMinPingIntervalMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  // Probing for bandwidth now and then holds a message of megabytes back for
+  // ten seconds (gRPC 1.51); a fixed window serves fast and far links alike.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES,
+                             kWindowBytes);
 }
 
 }  // namespace
