@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <exception>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -26,6 +29,14 @@ constexpr auto kF32 = dnnl::memory::data_type::f32;
 constexpr std::int64_t kBrgemmRowMultiple = 16;
 constexpr std::int64_t kJitRowMultiple = 24;
 
+// Compiled products that are kept; one takes about 58 KiB. A model needs a few
+// hundred at most: its rows and keys are padded to 16 and cut into tiles. Only
+// requests that choose their own widths (`sdpa`) can ask for more, and for any
+// number. So all are dropped when a map is full: what is in use lives on, and
+// what is needed again costs its compilation once more, 0.2 to 0.5 ms.
+constexpr std::size_t kMaxProducts = 4096;
+constexpr std::size_t kMaxBoundProducts = 1024;
+
 const dnnl::engine& CpuEngine() {
   static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   return engine;
@@ -47,8 +58,15 @@ dnnl::memory::desc RowMajor(std::int64_t rows, std::int64_t columns) {
   return {Dims{rows, columns}, kF32, Dims{columns, 1}};
 }
 
-absl::Status OnednnError(const dnnl::error& error) {
-  return absl::InternalError(absl::StrCat("oneDNN: ", error.what()));
+absl::Status ToStatus(const std::exception& error) {
+  const auto* of_onednn = dynamic_cast<const dnnl::error*>(&error);
+  const bool out_of_memory =
+      of_onednn != nullptr
+          ? of_onednn->status == dnnl_out_of_memory
+          : dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+  const std::string message = absl::StrCat("oneDNN: ", error.what());
+  return out_of_memory ? absl::ResourceExhaustedError(message)
+                       : absl::InternalError(message);
 }
 
 dnnl::matmul::primitive_desc Describe(const dnnl::memory::desc& a,
@@ -108,26 +126,39 @@ struct Key {
   }
 };
 
-// The products that the process has compiled.
+using CompiledPtr = std::shared_ptr<const Compiled>;
+
+// The products that the process has compiled. Thread-safe.
 class Products {
  public:
   // `describe` is called when the product is new.
   template <typename DescribeProduct>
-  std::shared_ptr<const Compiled> Get(const Key& key,
-                                      const DescribeProduct& describe)
-      ABSL_LOCKS_EXCLUDED(mutex_) {
-    const MutexLock lock(mutex_);
-    std::shared_ptr<const Compiled>& compiled = products_[key];
-    if (compiled == nullptr) {
-      compiled = std::make_shared<Compiled>(describe());
-    }
-    return compiled;
+  CompiledPtr Get(const Key& key, const DescribeProduct& describe) {
+    CompiledPtr compiled = Find(key);
+    if (compiled != nullptr) return compiled;
+    // Not under the lock, or all workers would wait. Two may compile the same.
+    return Insert(key, std::make_shared<const Compiled>(describe()));
   }
 
  private:
+  CompiledPtr Find(const Key& key) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(mutex_);
+    const auto found = products_.find(key);
+    return found != products_.end() ? found->second : nullptr;
+  }
+
+  // The first of a key stays.
+  CompiledPtr Insert(const Key& key, CompiledPtr compiled)
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    // Destroyed after the lock is free.
+    absl::flat_hash_map<Key, CompiledPtr> dropped;
+    const MutexLock lock(mutex_);
+    if (products_.size() >= kMaxProducts) products_.swap(dropped);
+    return products_.try_emplace(key, std::move(compiled)).first->second;
+  }
+
   Mutex mutex_;
-  absl::flat_hash_map<Key, std::shared_ptr<const Compiled>> products_
-      ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<Key, CompiledPtr> products_ ABSL_GUARDED_BY(mutex_);
 };
 
 Products& SharedProducts() {
@@ -236,8 +267,8 @@ absl::StatusOr<PackedMatrix> PackedMatrix::Create(std::int64_t k,
                                                   const float* bias) {
   try {
     return PackedMatrix(std::make_shared<Impl>(k, n, weight, bias));
-  } catch (const dnnl::error& error) {
-    return OnednnError(error);
+  } catch (const std::exception& error) {
+    return ToStatus(error);
   }
 }
 
@@ -260,8 +291,8 @@ class GemmRunner::Impl {
     try {
       Bound& bound = Bind(key, [&] { return matrix.DescribeProduct(m); });
       return Execute(bound, a, matrix.b(), matrix.bias(), c);
-    } catch (const dnnl::error& error) {
-      return OnednnError(error);
+    } catch (const std::exception& error) {
+      return ToStatus(error);
     }
   }
 
@@ -274,25 +305,26 @@ class GemmRunner::Impl {
       });
       bound.b.set_data_handle(const_cast<float*>(b));
       return Execute(bound, a, bound.b, nullptr, c);
-    } catch (const dnnl::error& error) {
-      return OnednnError(error);
+    } catch (const std::exception& error) {
+      return ToStatus(error);
     }
   }
 
  private:
   // A compiled product with memory objects that only this thread touches.
   struct Bound {
-    std::shared_ptr<const Compiled> compiled;
+    CompiledPtr compiled;
     dnnl::memory a;
     dnnl::memory b;
     dnnl::memory c;
     dnnl::memory scratchpad;
   };
 
+  // Valid until the next call.
   template <typename DescribeProduct>
   Bound& Bind(const Key& key, const DescribeProduct& describe) {
-    std::unique_ptr<Bound>& bound = bound_[key];
-    if (bound != nullptr) return *bound;
+    const auto found = bound_.find(key);
+    if (found != bound_.end()) return *found->second;
     auto made = std::make_unique<Bound>();
     made->compiled = SharedProducts().Get(key, describe);
     const Compiled& compiled = *made->compiled;
@@ -302,8 +334,8 @@ class GemmRunner::Impl {
     }
     made->c = dnnl::memory(compiled.c, CpuEngine(), nullptr);
     made->scratchpad = dnnl::memory(compiled.scratchpad, CpuEngine(), nullptr);
-    bound = std::move(made);
-    return *bound;
+    if (bound_.size() >= kMaxBoundProducts) bound_.clear();
+    return *bound_.try_emplace(key, std::move(made)).first->second;
   }
 
   // The C interface: the C++ one makes a map and a vector for every call.

@@ -52,7 +52,8 @@ struct GemmShape {
 };
 
 // Runs products on the thread that made it. Products are compiled at the first
-// use of a shape and shared by all runners of the process.
+// use of a shape and shared by all runners of the process. Errors are Internal,
+// or ResourceExhausted where memory ran out.
 class GemmRunner {
  public:
   // Tells OpenMP that this thread computes alone.

@@ -88,8 +88,8 @@ TEST_F(GemmTest, MultipliesWithPackedWeightsAndBias) {
 
 // Row r of a product of `m` rows must not depend on m or r.
 TEST_F(GemmTest, ARowHasTheSameBitsInEveryTile) {
-  for (const std::int64_t k : {1, 3, 24, 384}) {
-    for (const std::int64_t n : {1, 6, 48, 64}) {
+  for (const std::int64_t k : {1, 3, 24, 384, 768, 4096}) {
+    for (const std::int64_t n : {1, 6, 48, 64, 128}) {
       const auto weight = Random(n * k);
       const auto matrix = PackedMatrix::Create(k, n, weight.data(), nullptr);
       ASSERT_TRUE(matrix.ok()) << matrix.status();
@@ -112,6 +112,21 @@ TEST_F(GemmTest, ARowHasTheSameBitsInEveryTile) {
       }
     }
   }
+}
+
+// More shapes than a runner keeps, and than the process keeps.
+TEST_F(GemmTest, ShapesThatWereDroppedAreCompiledAgain) {
+  constexpr std::int64_t kShapes = 4200;
+  const std::vector<float> ones(kShapes, 1.0F);
+  std::vector<float> sum(1);
+  const auto expect_sum_of = [&](std::int64_t k) {
+    const GemmShape shape{.m = 1, .n = 1, .k = k};
+    ASSERT_TRUE(
+        gemm_.Multiply(shape, ones.data(), ones.data(), sum.data()).ok());
+    ASSERT_EQ(sum[0], static_cast<float>(k));
+  };
+  for (std::int64_t k = 1; k <= kShapes; ++k) expect_sum_of(k);
+  for (std::int64_t k = 1; k <= 16; ++k) expect_sum_of(k);
 }
 
 TEST_F(GemmTest, ThreadsShareAMatrix) {
