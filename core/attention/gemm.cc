@@ -13,6 +13,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "core/base/aligned_buffer.h"
 #include "core/base/mutex.h"
 #include "dnnl.hpp"
@@ -167,31 +168,48 @@ Products& SharedProducts() {
   return products;
 }
 
+absl::string_view NameOf(dnnl::cpu_isa isa) {
+  switch (isa) {
+#if DNNL_VERSION_MAJOR >= 3
+    case dnnl::cpu_isa::isa_default:
+      return "generic";
+    case dnnl::cpu_isa::avx2_vnni_2:
+      return "avx2_vnni_2";
+    case dnnl::cpu_isa::avx512_core_fp16:
+      return "avx512_core_fp16";
+    case dnnl::cpu_isa::avx512_core_amx_fp16:
+      return "avx512_core_amx_fp16";
+#else
+    case dnnl::cpu_isa::all:
+      return "generic";
+#endif
+    case dnnl::cpu_isa::sse41:
+      return "sse41";
+    case dnnl::cpu_isa::avx:
+      return "avx";
+    case dnnl::cpu_isa::avx2:
+      return "avx2";
+    case dnnl::cpu_isa::avx2_vnni:
+      return "avx2_vnni";
+    case dnnl::cpu_isa::avx512_core:
+      return "avx512_core";
+    case dnnl::cpu_isa::avx512_core_vnni:
+      return "avx512_core_vnni";
+    case dnnl::cpu_isa::avx512_core_bf16:
+      return "avx512_core_bf16";
+    case dnnl::cpu_isa::avx512_core_amx:
+      return "avx512_core_amx";
+    default:
+      return "unknown";
+  }
+}
+
 }  // namespace
 
 std::string GemmIsaName() {
-  const auto name = [] {
-    switch (dnnl::get_effective_cpu_isa()) {
-      case dnnl::cpu_isa::sse41:
-        return "sse41";
-      case dnnl::cpu_isa::avx:
-        return "avx";
-      case dnnl::cpu_isa::avx2:
-        return "avx2";
-      case dnnl::cpu_isa::avx2_vnni:
-        return "avx2_vnni";
-      case dnnl::cpu_isa::avx512_core:
-        return "avx512_core";
-      case dnnl::cpu_isa::avx512_core_vnni:
-        return "avx512_core_vnni";
-      case dnnl::cpu_isa::avx512_core_bf16:
-        return "avx512_core_bf16";
-      default:
-        return "avx512_core_amx or newer";
-    }
-  }();
-  return absl::StrCat(name, " (oneDNN ", DNNL_VERSION_MAJOR, ".",
-                      DNNL_VERSION_MINOR, ".", DNNL_VERSION_PATCH, ")");
+  return absl::StrCat(NameOf(dnnl::get_effective_cpu_isa()), " (oneDNN ",
+                      DNNL_VERSION_MAJOR, ".", DNNL_VERSION_MINOR, ".",
+                      DNNL_VERSION_PATCH, ")");
 }
 
 bool LimitGemmIsa(GemmIsa isa) {

@@ -31,7 +31,7 @@ bool SetMaxIsa(MaxIsa max_isa) {
 std::string IsaInUse() {
   const std::int64_t best = hwy::SupportedTargets() & -hwy::SupportedTargets();
   return absl::StrCat(GemmIsaName(), ", ", hwy::TargetName(best), " (Highway ",
-                      HWY_MAJOR, ".", HWY_MINOR, ")");
+                      HWY_MAJOR, ".", HWY_MINOR, ".", HWY_PATCH, ")");
 }
 
 }  // namespace attention

@@ -17,7 +17,8 @@ enum class MaxIsa : std::uint8_t { kAny, kAvx2, kAvx512 };
 std::optional<MaxIsa> ParseMaxIsa(absl::string_view name);
 
 // Limits oneDNN and Highway alike. Only before the first kernel call of the
-// process; later calls have no effect and return false.
+// process; later calls have no effect and return false. kAny limits nothing and
+// always returns true; it does not lift a limit that was set.
 bool SetMaxIsa(MaxIsa max_isa);
 
 // What is in use, as oneDNN and Highway name it:
