@@ -49,7 +49,7 @@ void FreeBytes(void* bytes) { delete[] static_cast<std::byte*>(bytes); }
 // The message in pieces, in the order of the wire.
 class Pieces {
  public:
-  void Add(std::string bytes) {
+  void Add(const std::string& bytes) {
     size_ += static_cast<std::int64_t>(bytes.size());
     slices_.emplace_back(bytes);
   }

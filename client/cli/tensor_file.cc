@@ -6,6 +6,7 @@
 #include <fstream>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -109,8 +110,8 @@ absl::Status WriteFile(const std::string& path, const std::string& bytes) {
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   file.close();
   if (!file) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("cannot be written: ", std::strerror(errno)));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "cannot be written: ", std::generic_category().message(errno)));
   }
   return absl::OkStatus();
 }

@@ -43,7 +43,13 @@ class Planner {
   double TotalCost() const {
     double cost = 0;
     for (const Sequence& sequence : sequences_) {
-      cost += AttendCost(sequence, sequence.q_len, spec_.num_kv_heads);
+      const std::int64_t block_rows =
+          BlockRows(sequence, RoundUp(sequence.kv_len, kPad));
+      for (std::int64_t row = 0; row < sequence.q_len; row += block_rows) {
+        cost += AttendCost(sequence, row,
+                           std::min(block_rows, sequence.q_len - row),
+                           spec_.num_kv_heads);
+      }
       if (layer_ == nullptr) continue;
       const auto q = static_cast<double>(sequence.q_len);
       const auto kv = static_cast<double>(sequence.kv_len);
@@ -58,11 +64,14 @@ class Planner {
            static_cast<double>(projection.out_features());
   }
 
-  double AttendCost(const Sequence& sequence, std::int64_t rows,
-                    std::int64_t kv_heads) const {
+  double AttendCost(const Sequence& sequence, std::int64_t first_row,
+                    std::int64_t rows, std::int64_t kv_heads) const {
     const std::int64_t heads =
         kv_heads * (spec_.num_heads / spec_.num_kv_heads);
-    return static_cast<double>(rows) * static_cast<double>(sequence.kv_len) *
+    const std::int64_t keys = sequence.is_causal
+                                  ? std::min(sequence.kv_len, first_row + rows)
+                                  : sequence.kv_len;
+    return static_cast<double>(rows) * static_cast<double>(keys) *
            static_cast<double>(heads * (spec_.head_dim + spec_.v_head_dim));
   }
 
@@ -227,16 +236,16 @@ class Planner {
     // The head average is one sum over all heads.
     const bool all_heads =
         sequence.attn_weights.kind == AttnWeights::kHeadAverage;
-    const double block_cost = AttendCost(sequence, placed.block_rows, 1);
-    const std::int64_t heads =
-        all_heads
-            ? spec_.num_kv_heads
-            : std::clamp<std::int64_t>(
-                  static_cast<std::int64_t>(tile_cost_ / (block_cost + 1)), 1,
-                  spec_.num_kv_heads);
     for (std::int64_t row = 0; row < sequence.q_len; row += placed.block_rows) {
       const std::int64_t rows =
           std::min(placed.block_rows, sequence.q_len - row);
+      const double head_cost = AttendCost(sequence, row, rows, 1);
+      const std::int64_t heads =
+          all_heads
+              ? spec_.num_kv_heads
+              : std::clamp<std::int64_t>(
+                    static_cast<std::int64_t>(tile_cost_ / (head_cost + 1)), 1,
+                    spec_.num_kv_heads);
       for (std::int64_t head = 0; head < spec_.num_kv_heads; head += heads) {
         PlannedTile tile;
         tile.kind = TileKind::kAttend;
@@ -245,7 +254,8 @@ class Planner {
         tile.first_part = head;
         tile.end_part = std::min(head + heads, spec_.num_kv_heads);
         const int number = AddTile(
-            tile, AttendCost(sequence, rows, tile.end_part - tile.first_part),
+            tile,
+            AttendCost(sequence, row, rows, tile.end_part - tile.first_part),
             static_cast<int>(s), static_cast<int>(s) + 1);
         Gate(filled_ + static_cast<int>(s)).tiles.push_back(number);
         SignalAttended(number, static_cast<int>(s), placed.first_q + row, rows);
@@ -301,6 +311,23 @@ const Projection& ProjectionOf(const AttentionLayer& layer, TileKind kind) {
       break;
   }
   return layer.out_proj();
+}
+
+std::int64_t ArenaFloats(const AttentionSpec& spec, const AttentionLayer* layer,
+                         std::span<const Sequence> sequences) {
+  std::int64_t floats = 0;
+  std::int64_t q_rows = 0;
+  for (const Sequence& sequence : sequences) {
+    const std::int64_t q = RoundUp(sequence.q_len, kPad);
+    const std::int64_t kv = RoundUp(sequence.kv_len, kPad);
+    floats += spec.num_heads * q * spec.head_dim +
+              spec.num_kv_heads * kv * (spec.head_dim + spec.v_head_dim);
+    q_rows += sequence.q_len;
+  }
+  if (layer != nullptr) {
+    floats += (q_rows + kTileRows) * spec.num_heads * spec.v_head_dim;
+  }
+  return floats;
 }
 
 LayerPlan PlanLayer(const AttentionSpec& spec, const AttentionLayer* layer,

@@ -12,7 +12,6 @@ namespace attention {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 std::vector<std::string> Pieces(absl::string_view text) {
   const auto word_piece = WordPiece::Create(
