@@ -54,7 +54,8 @@ HWY_INLINE hn::Vec<D> Add(D d, hn::Vec<D> score, hn::Vec<D> value) {
 }
 
 // Calls `at` with a tag and the first index of each vector, then with a tag of
-// one lane for what is left: masks have no padding to read.
+// one lane for what is left: masks have no padding to read. A lambda has the
+// instructions of its target only with HWY_ATTR.
 template <typename At>
 HWY_INLINE void ForEachVector(std::int64_t count, const At& at) {
   const hn::ScalableTag<float> d;
@@ -66,19 +67,19 @@ HWY_INLINE void ForEachVector(std::int64_t count, const At& at) {
 }
 
 void ExcludeT(const std::uint8_t* mask, std::int64_t count, float* scores) {
-  ForEachVector(
-      count, [&](auto d, std::int64_t k) { Exclude(d, mask + k, scores + k); });
+  ForEachVector(count, [&](auto d, std::int64_t k)
+                           HWY_ATTR { Exclude(d, mask + k, scores + k); });
 }
 
 void AddRowT(const float* values, std::int64_t count, float* scores) {
-  ForEachVector(count, [&](auto d, std::int64_t k) {
+  ForEachVector(count, [&](auto d, std::int64_t k) HWY_ATTR {
     const auto sum = Add(d, hn::LoadU(d, scores + k), hn::LoadU(d, values + k));
     hn::StoreU(sum, d, scores + k);
   });
 }
 
 void AddOneT(float value, std::int64_t count, float* scores) {
-  ForEachVector(count, [&](auto d, std::int64_t k) {
+  ForEachVector(count, [&](auto d, std::int64_t k) HWY_ATTR {
     hn::StoreU(Add(d, hn::LoadU(d, scores + k), hn::Set(d, value)), d,
                scores + k);
   });

@@ -46,10 +46,10 @@ void PackRowsT(F32Rows from, std::int64_t rows, std::int64_t columns,
   }
 }
 
-#if HWY_TARGET != HWY_SCALAR
+// Without double precision pairs of floats cannot move as one.
+#if HWY_TARGET != HWY_SCALAR && HWY_HAVE_FLOAT64
 
-// to[c, r] = from[r, c] for four rows and four columns; blocks of 128 bits
-// exist on every target.
+// to[c, r] = from[r, c] for four rows and four columns.
 HWY_INLINE void TransposeFourByFour(const float* from, std::int64_t stride,
                                     float* to, std::int64_t to_stride) {
   const hn::FixedTag<float, 4> d;
@@ -82,7 +82,7 @@ void TransposeFourByFour(const float* from, std::int64_t stride, float* to,
   }
 }
 
-#endif  // HWY_TARGET
+#endif  // HWY_TARGET != HWY_SCALAR && HWY_HAVE_FLOAT64
 
 void PackTransposedT(F32Rows from, std::int64_t rows, std::int64_t columns,
                      float* to, std::int64_t to_stride) {

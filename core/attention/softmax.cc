@@ -14,7 +14,8 @@ namespace attention::HWY_NAMESPACE {
 namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
-using D = hn::ScalableTag<float>;
+// Rows are padded to 16; vectors may be longer.
+using D = hn::CappedTag<float, 16>;
 using V = hn::Vec<D>;
 
 constexpr float kMinusInf = -std::numeric_limits<float>::infinity();
@@ -67,7 +68,7 @@ HWY_INLINE float RowMax(D d, const float* scores, std::int64_t count,
 }
 
 // scores = 2^(scores - max), and 0 from `count` to `width`; returns the sum.
-// REQUIRES: width is a multiple of 16, so of every vector up to 512 bits.
+// REQUIRES: width is a multiple of 16, so of every vector.
 HWY_INLINE float RowExp(D d, float* scores, std::int64_t count,
                         std::int64_t width, float max) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
