@@ -8,8 +8,10 @@
 #include <cstdint>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -88,15 +90,17 @@ std::vector<int> AllowedCpus(absl::string_view root) {
   return cpus;
 }
 
-// Cores that the CPUs belong to. A CPU without topology counts as a core.
+// A name of the core that the CPU belongs to. A CPU without topology counts as
+// a core.
+std::string CoreOf(absl::string_view root, int cpu) {
+  return ReadText(absl::StrCat(root, "/sys/devices/system/cpu/cpu", cpu,
+                               "/topology/thread_siblings_list"))
+      .value_or(absl::StrCat("cpu", cpu));
+}
+
 int CountCores(absl::string_view root, const std::vector<int>& cpus) {
   std::set<std::string> cores;
-  for (const int cpu : cpus) {
-    const std::optional<std::string> siblings =
-        ReadText(absl::StrCat(root, "/sys/devices/system/cpu/cpu", cpu,
-                              "/topology/thread_siblings_list"));
-    cores.insert(siblings ? *siblings : absl::StrCat("cpu", cpu));
-  }
+  for (const int cpu : cpus) cores.insert(CoreOf(root, cpu));
   return static_cast<int>(cores.size());
 }
 
@@ -210,8 +214,21 @@ void SetThreadName(const std::string& name) {
   pthread_setname_np(pthread_self(), name.substr(0, kMaxNameBytes).c_str());
 }
 
+std::vector<int> PinOrder(absl::string_view root) {
+  std::map<std::string, int> seen;
+  // How many CPUs of the same core come before.
+  std::vector<std::pair<int, int>> ranks_and_cpus;
+  for (const int cpu : AllowedCpus(root)) {
+    ranks_and_cpus.emplace_back(seen[CoreOf(root, cpu)]++, cpu);
+  }
+  std::sort(ranks_and_cpus.begin(), ranks_and_cpus.end());
+  std::vector<int> cpus;
+  for (const auto& [rank, cpu] : ranks_and_cpus) cpus.push_back(cpu);
+  return cpus;
+}
+
 bool PinThread(int index) {
-  const std::vector<int> cpus = AllowedCpus("");
+  const std::vector<int> cpus = PinOrder();
   if (index < 0 || cpus.empty()) return false;
   const int cpu = cpus[static_cast<std::size_t>(index) % cpus.size()];
   if (cpu >= CPU_SETSIZE) return false;

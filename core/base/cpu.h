@@ -3,6 +3,7 @@
 #define CORE_BASE_CPU_H_
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 
@@ -31,8 +32,12 @@ int UsableCores(const CpuTopology& topology);
 // Names the calling thread in ps, top and gdb; at most 15 characters count.
 void SetThreadName(const std::string& name);
 
-// Binds the calling thread to the `index`-th CPU of the process's affinity
-// mask, counted round. Returns false when the kernel refuses.
+// The CPUs of the process's affinity mask, one of each core before the second
+// of any, so that as many threads as cores do not share one.
+std::vector<int> PinOrder(absl::string_view root = "");
+
+// Binds the calling thread to the `index`-th CPU of PinOrder(), counted round.
+// Returns false when the kernel refuses.
 bool PinThread(int index);
 
 }  // namespace attention

@@ -12,10 +12,13 @@
 #include <thread>
 #include <vector>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace attention {
 namespace {
+
+using ::testing::ElementsAre;
 
 class CpuTest : public ::testing::Test {
  protected:
@@ -82,6 +85,26 @@ TEST_F(CpuTest, ACoreCountsWhenOneOfItsThreadsIsAllowed) {
 
 TEST_F(CpuTest, WithoutTopologyEveryCpuIsACore) {
   EXPECT_EQ(Read().physical_cores, 4);
+}
+
+TEST_F(CpuTest, PinsToEveryCoreBeforeItsSecondThread) {
+  for (const int cpu : {0, 1}) Siblings(cpu, "0-1");
+  for (const int cpu : {2, 3}) Siblings(cpu, "2-3");
+  EXPECT_THAT(PinOrder(root_), ElementsAre(0, 2, 1, 3));
+  for (const int cpu : {0, 2}) Siblings(cpu, "0,2");
+  for (const int cpu : {1, 3}) Siblings(cpu, "1,3");
+  EXPECT_THAT(PinOrder(root_), ElementsAre(0, 1, 2, 3));
+}
+
+TEST_F(CpuTest, PinsOnlyToAllowedCpus) {
+  for (const int cpu : {0, 1}) Siblings(cpu, "0-1");
+  for (const int cpu : {2, 3}) Siblings(cpu, "2-3");
+  AllowCpus("1-3");
+  EXPECT_THAT(PinOrder(root_), ElementsAre(1, 2, 3));
+}
+
+TEST_F(CpuTest, WithoutTopologyCpusArePinnedInTheirOrder) {
+  EXPECT_THAT(PinOrder(root_), ElementsAre(0, 1, 2, 3));
 }
 
 TEST_F(CpuTest, ABrokenAffinityListFallsBackToTheScheduler) {
