@@ -86,6 +86,12 @@ absl::StatusOr<BertLayers> FindLayers(const Checkpoint& checkpoint,
         absl::StrCat(checkpoint.path(), ": has a layer ", last, ", but ",
                      config.path, " says num_hidden_layers is ", *expected));
   }
+  // Every layer has a tensor; so `last + 1` below does not overflow.
+  if (last >= static_cast<std::int64_t>(checkpoint.tensors().size())) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        checkpoint.path(), ": has a layer ", last, " but only ",
+        checkpoint.tensors().size(), " tensors; layers are missing"));
+  }
   return BertLayers{.prefix = *prefixes.begin(),
                     .count = expected ? *expected : last + 1};
 }

@@ -118,6 +118,23 @@ TEST(HuggingFaceTest, AMissingLayerIsNamed) {
               HasSubstr("\"encoder.layer.1.attention.self.query.weight\""));
 }
 
+TEST(HuggingFaceTest, MoreLayersThanTensorsAreRefused) {
+  // The largest layer that the other tensors leave room for, the one after it,
+  // and the largest number.
+  for (const char* layer : {"1", "2", "9223372036854775807"}) {
+    const std::string name =
+        std::string("encoder.layer.") + layer + ".attention.self.query.weight";
+    const std::string expected =
+        layer == std::string("1")
+            ? "has no tensor \"encoder.layer.0.attention.self.query.weight\""
+            : std::string("has a layer ") + layer +
+                  " but only 2 tensors; layers are missing";
+    EXPECT_THAT(LoadError({{name, {.shape = {4, 4}}},
+                           {"embeddings.weight", {.shape = {9, 4}}}}),
+                HasSubstr(expected));
+  }
+}
+
 TEST(HuggingFaceTest, OneOfThreeBiasesIsAnError) {
   TestTensors tensors = BertTensors(1);
   tensors.erase(LayerName("", 0, "self.key.bias"));
