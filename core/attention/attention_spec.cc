@@ -9,25 +9,21 @@
 namespace attention {
 namespace {
 
-absl::Status CheckHeads(absl::string_view what, std::int64_t heads) {
-  if (heads >= 1) return absl::OkStatus();
+absl::Status CheckRange(absl::string_view what, std::int64_t value,
+                        std::int64_t max) {
+  if (value >= 1 && value <= max) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat(what, " is ", heads, ", must be at least 1"));
-}
-
-absl::Status CheckHeadWidth(absl::string_view what, std::int64_t width) {
-  if (width >= 1 && width <= kMaxHeadDim) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(what, " is ", width, ", must be from 1 to ", kMaxHeadDim));
+      absl::StrCat(what, " is ", value, ", must be from 1 to ", max));
 }
 
 }  // namespace
 
 absl::Status AttentionSpec::Validate() const {
-  ATTENTION_RETURN_IF_ERROR(CheckHeads("num_heads", num_heads));
-  ATTENTION_RETURN_IF_ERROR(CheckHeads("num_kv_heads", num_kv_heads));
-  ATTENTION_RETURN_IF_ERROR(CheckHeadWidth("head_dim", head_dim));
-  ATTENTION_RETURN_IF_ERROR(CheckHeadWidth("v_head_dim", v_head_dim));
+  ATTENTION_RETURN_IF_ERROR(CheckRange("num_heads", num_heads, kMaxHeads));
+  ATTENTION_RETURN_IF_ERROR(
+      CheckRange("num_kv_heads", num_kv_heads, kMaxHeads));
+  ATTENTION_RETURN_IF_ERROR(CheckRange("head_dim", head_dim, kMaxHeadDim));
+  ATTENTION_RETURN_IF_ERROR(CheckRange("v_head_dim", v_head_dim, kMaxHeadDim));
   if (num_heads % num_kv_heads != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("num_heads is ", num_heads,

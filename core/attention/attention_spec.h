@@ -19,7 +19,8 @@ struct AttentionSpec {
   std::int64_t v_head_dim = 1;
 
   // InvalidArgument unless every number is positive, num_heads is a multiple
-  // of num_kv_heads and the widths are at most kMaxHeadDim.
+  // of num_kv_heads and at most kMaxHeads, and the widths are at most
+  // kMaxHeadDim.
   absl::Status Validate() const;
 
   // 1 / sqrt(head_dim), what scores are multiplied with unless a request says
@@ -32,6 +33,9 @@ struct AttentionSpec {
 // A head's keys and values must fit the second-level cache beside a tile of
 // scores.
 inline constexpr std::int64_t kMaxHeadDim = 1024;
+
+// Many times what any model has; sizes computed from it stay far from overflow.
+inline constexpr std::int64_t kMaxHeads = 4096;
 
 }  // namespace attention
 

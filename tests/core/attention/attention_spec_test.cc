@@ -20,21 +20,26 @@ std::string Error(const AttentionSpec& spec) {
   return std::string(status.message());
 }
 
-TEST(AttentionSpecTest, AcceptsGroupedHeadsAndTheWidestHead) {
+TEST(AttentionSpecTest, AcceptsGroupedHeadsAndTheMostAndWidest) {
   EXPECT_TRUE(kSpec.Validate().ok());
   EXPECT_TRUE(AttentionSpec{}.Validate().ok());
   AttentionSpec widest = kSpec;
   widest.head_dim = widest.v_head_dim = kMaxHeadDim;
   EXPECT_TRUE(widest.Validate().ok());
+  AttentionSpec most = kSpec;
+  most.num_heads = most.num_kv_heads = kMaxHeads;
+  EXPECT_TRUE(most.Validate().ok());
 }
 
 TEST(AttentionSpecTest, RefusesEachNumberOutOfItsRange) {
   AttentionSpec spec = kSpec;
   spec.num_heads = 0;
-  EXPECT_EQ(Error(spec), "num_heads is 0, must be at least 1");
+  EXPECT_EQ(Error(spec), "num_heads is 0, must be from 1 to 4096");
+  spec.num_heads = kMaxHeads + 1;
+  EXPECT_EQ(Error(spec), "num_heads is 4097, must be from 1 to 4096");
   spec = kSpec;
   spec.num_kv_heads = -3;
-  EXPECT_EQ(Error(spec), "num_kv_heads is -3, must be at least 1");
+  EXPECT_EQ(Error(spec), "num_kv_heads is -3, must be from 1 to 4096");
   spec = kSpec;
   spec.head_dim = 0;
   EXPECT_EQ(Error(spec), "head_dim is 0, must be from 1 to 1024");
