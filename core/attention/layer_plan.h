@@ -79,6 +79,12 @@ struct LayerPlan {
   std::int64_t arena_floats = 0;
 };
 
+// Floats of arena that the plan of `sequences` takes, or a little more: the sum
+// over the sequences one by one bounds that of a batch of them. `layer` is null
+// for `sdpa`.
+std::int64_t ArenaFloats(const AttentionSpec& spec, const AttentionLayer* layer,
+                         std::span<const Sequence> sequences);
+
 // Plans the batch for `num_workers`, which changes how finely it is cut but no
 // result. `layer` is null for `sdpa`.
 LayerPlan PlanLayer(const AttentionSpec& spec, const AttentionLayer* layer,

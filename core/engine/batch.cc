@@ -1,6 +1,7 @@
 #include "core/engine/batch.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace attention {
@@ -17,25 +18,36 @@ struct Cheaper {
   }
 };
 
+absl::Status OutOfMemory() {
+  return absl::ResourceExhaustedError(
+      "the server has no memory left for the request; send less at once or "
+      "lower --max-batch-bytes");
+}
+
 }  // namespace
 
-Batch::Batch(std::vector<QueuedRequest> requests, const Kernel& kernel,
-             int num_workers, AlignedBuffer arena, Clock::TimePoint start)
-    : start_(start), arena_(std::move(arena)) {
-  std::vector<Sequence> sequences;
-  for (QueuedRequest& queued : requests) {
-    const auto& own = queued.request.sequences;
-    member_of_sequence_.insert(member_of_sequence_.end(), own.size(),
+Batch::Batch(RequestQueue::Taken taken, AlignedBuffer arena,
+             Clock::TimePoint start)
+    : start_(start), arena_bytes_(taken.arena_bytes), arena_(std::move(arena)) {
+  for (QueuedRequest& queued : taken.batch) {
+    const std::size_t sequences = queued.request.sequences.size();
+    member_of_sequence_.insert(member_of_sequence_.end(), sequences,
                                static_cast<int>(members_.size()));
-    sequences.insert(sequences.end(), own.begin(), own.end());
     tokens_ += queued.tokens;
     Member member;
-    member.unfinished_sequences = static_cast<std::int64_t>(own.size());
+    member.unfinished_sequences = static_cast<std::int64_t>(sequences);
     member.queued = std::move(queued);
     members_.push_back(std::move(member));
   }
   unfinished_requests_ = static_cast<std::int64_t>(members_.size());
+}
 
+absl::Status Batch::Plan(const Kernel& kernel, int num_workers) try {
+  std::vector<Sequence> sequences;
+  for (const Member& member : members_) {
+    const auto& own = member.queued.request.sequences;
+    sequences.insert(sequences.end(), own.begin(), own.end());
+  }
   const AttentionRequest& first = members_.front().queued.request;
   program_ = kernel.Plan(first.model.get(), first.sdpa_spec,
                          std::move(sequences), num_workers, arena_);
@@ -45,7 +57,17 @@ Batch::Batch(std::vector<QueuedRequest> requests, const Kernel& kernel,
   for (const TileGraph::Gate& gate : graph.gates) {
     pending_.push_back(gate.pending);
   }
+  for (const TileGraph::Tile& tile : graph.tiles) cost_ += tile.cost;
   for (const int tile : graph.initial) Ready(tile);
+  return absl::OkStatus();
+} catch (const std::bad_alloc&) {
+  return OutOfMemory();
+}
+
+absl::Status Batch::RunTile(int tile, WorkerScratch& scratch) try {
+  return program_->RunTile(tile, scratch);
+} catch (const std::bad_alloc&) {
+  return OutOfMemory();
 }
 
 std::optional<Batch::NextTile> Batch::TakeTile(Clock::TimePoint now) {
@@ -56,7 +78,7 @@ std::optional<Batch::NextTile> Batch::TakeTile(Clock::TimePoint now) {
   ready_.pop_back();
   const TileGraph::Tile& node = graph.tiles[static_cast<std::size_t>(tile)];
   MarkUnwanted(node, now);
-  return NextTile{.tile = tile, .wanted = Wanted(node)};
+  return NextTile{.tile = tile, .wanted = Wanted(node), .cost = node.cost};
 }
 
 std::vector<Batch::Ended> Batch::FinishTile(int tile,
@@ -82,6 +104,16 @@ std::vector<Batch::Ended> Batch::FinishTile(int tile,
     if (--member.unfinished_sequences == 0) ended.push_back(End(member, now));
   }
   --unfinished_tiles_;
+  return ended;
+}
+
+std::vector<Batch::Ended> Batch::EndAll(const absl::Status& status,
+                                        Clock::TimePoint now) {
+  std::vector<Ended> ended;
+  for (Member& member : members_) {
+    member.status.Update(status);
+    ended.push_back(End(member, now));
+  }
   return ended;
 }
 

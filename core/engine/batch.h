@@ -18,14 +18,18 @@ namespace attention {
 // Not thread-safe but for RunTile: the engine's lock guards it.
 class Batch {
  public:
-  // REQUIRES: `requests` is not empty and holds requests of one model.
-  Batch(std::vector<QueuedRequest> requests, const Kernel& kernel,
-        int num_workers, AlignedBuffer arena, Clock::TimePoint start);
+  // REQUIRES: `taken.batch` is not empty.
+  Batch(RequestQueue::Taken taken, AlignedBuffer arena, Clock::TimePoint start);
+
+  // Cuts the batch into tiles. ResourceExhausted when there is no memory for
+  // it: then only EndAll and the destructor may follow.
+  absl::Status Plan(const Kernel& kernel, int num_workers);
 
   struct NextTile {
     int tile = 0;
     // False when nobody waits for what the tile computes.
     bool wanted = true;
+    double cost = 0;
   };
 
   // The longest tile that may run now; nothing when all that are left wait for
@@ -33,9 +37,7 @@ class Batch {
   std::optional<NextTile> TakeTile(Clock::TimePoint now);
 
   // Runs a taken tile. Thread-safe, outside the engine's lock.
-  absl::Status RunTile(int tile, WorkerScratch& scratch) {
-    return program_->RunTile(tile, scratch);
-  }
+  absl::Status RunTile(int tile, WorkerScratch& scratch);
 
   // A request that ended, ready to be told.
   struct Ended {
@@ -48,9 +50,15 @@ class Batch {
   std::vector<Ended> FinishTile(int tile, const absl::Status& status,
                                 Clock::TimePoint now);
 
+  // Ends every request. REQUIRES: no tile was taken.
+  std::vector<Ended> EndAll(const absl::Status& status, Clock::TimePoint now);
+
   int num_ready() const { return static_cast<int>(ready_.size()); }
   bool finished() const { return unfinished_tiles_ == 0; }
   std::int64_t num_running() const { return unfinished_requests_; }
+  std::int64_t arena_bytes() const { return arena_bytes_; }
+  // Estimated work of all its tiles.
+  double cost() const { return cost_; }
 
   // The memory, for the next batch. REQUIRES: finished().
   AlignedBuffer TakeArena();
@@ -71,6 +79,8 @@ class Batch {
   std::vector<int> member_of_sequence_;
   const Clock::TimePoint start_;
   std::int64_t tokens_ = 0;
+  const std::int64_t arena_bytes_;
+  double cost_ = 0;
   AlignedBuffer arena_;
   std::unique_ptr<TileProgram> program_;
   std::vector<int> pending_;  // by gate

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <deque>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -27,12 +27,7 @@ void Refuse(AttentionRequest& request, const absl::Status& status) {
 class Engine::Impl {
  public:
   Impl(const EngineOptions& options, const Clock& clock, const Kernel& kernel)
-      : options_(options), clock_(clock), kernel_(kernel), queue_(options) {
-    workers_.reserve(static_cast<std::size_t>(options.num_workers));
-    for (int i = 0; i < options.num_workers; ++i) {
-      workers_.emplace_back([this, i] { Work(i); });
-    }
-  }
+      : options_(options), clock_(clock), kernel_(kernel), queue_(options) {}
 
   ~Impl() {
     std::vector<QueuedRequest> refused;
@@ -47,15 +42,39 @@ class Engine::Impl {
     for (std::thread& worker : workers_) worker.join();
   }
 
+  absl::Status Start() {
+    try {
+      for (int i = 0; i < options_.num_workers; ++i) {
+        workers_.emplace_back([this, i] { Work(i); });
+      }
+    } catch (const std::system_error& error) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "workers: the system gave ", workers_.size(), " threads of ",
+          options_.num_workers, " (", error.what(), "); lower --workers"));
+    }
+    return absl::OkStatus();
+  }
+
   void Submit(AttentionRequest request) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::Status checked = CheckSequences(request.sequences);
+    if (!checked.ok()) return Refuse(request, checked);
     QueuedRequest queued;
     queued.tokens = CountTokens(request.sequences);
+    queued.arena_bytes = kernel_.ArenaBytes(
+        request.model.get(), request.sdpa_spec, request.sequences);
     queued.arrival = clock_.Now();
     queued.request = std::move(request);
     absl::Status admitted;
+    RequestQueue::Dropped dropped;
     {
       const MutexLock lock(mutex_);
-      admitted = closed_ ? Stopped() : queue_.Admit(queued.tokens);
+      admitted = closed_ ? Stopped() : queue_.Admit(queued);
+      if (absl::IsResourceExhausted(admitted) && queued.arrival >= next_drop_) {
+        // Requests whose callers are gone must not keep others out.
+        next_drop_ = queued.arrival + kDropInterval;
+        dropped = queue_.DropUnwanted(queued.arrival);
+        admitted = queue_.Admit(queued);
+      }
       if (admitted.ok()) queue_.Push(std::move(queued));
     }
     if (admitted.ok()) {
@@ -63,6 +82,7 @@ class Engine::Impl {
     } else {
       Refuse(queued.request, admitted);
     }
+    Tell(std::move(dropped), clock_.Now());
   }
 
   void Close() ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -71,7 +91,10 @@ class Engine::Impl {
   }
 
   bool WaitUntilIdle(Clock::Duration timeout) ABSL_LOCKS_EXCLUDED(mutex_) {
-    const auto limit = std::chrono::steady_clock::now() + timeout;
+    // A limit that cannot overflow.
+    const auto limit =
+        std::chrono::steady_clock::now() +
+        std::min<Clock::Duration>(timeout, std::chrono::hours(24 * 365));
     const MutexLock lock(mutex_);
     while (!Idle()) {
       if (idle_.wait_until(mutex_, limit) == std::cv_status::timeout) {
@@ -86,9 +109,9 @@ class Engine::Impl {
     EngineStats stats;
     stats.queued_requests = queue_.size();
     stats.queued_tokens = queue_.tokens();
-    stats.running_batches = static_cast<std::int64_t>(batches_.size());
-    for (const auto& batch : batches_) {
-      stats.running_requests += batch->num_running();
+    stats.running_batches = static_cast<std::int64_t>(running_.size());
+    for (const Running& running : running_) {
+      stats.running_requests += running.batch->num_running();
     }
     return stats;
   }
@@ -96,13 +119,44 @@ class Engine::Impl {
   const EngineOptions& options() const { return options_; }
 
  private:
+  // A batch and the moment, in work done by the engine, when its share of the
+  // workers would have finished it. The smallest goes first: batches of one
+  // size run in their order, a small one overtakes a giant, and no stream of
+  // small ones starves the giant. (Virtual finish time of fair queueing.)
+  struct Running {
+    std::shared_ptr<Batch> batch;
+    double finish = 0;
+  };
+
   static absl::Status Stopped() {
     return absl::UnavailableError(
         "the server is stopping; send the request to another one");
   }
 
+  static absl::Status CheckSequences(const std::vector<Sequence>& sequences) {
+    if (sequences.empty()) {
+      return absl::InvalidArgumentError("request: it holds no sequence");
+    }
+    for (const Sequence& sequence : sequences) {
+      if (sequence.q_len < 1 || sequence.kv_len < 0) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "request: a sequence has ", sequence.q_len, " queries and ",
+            sequence.kv_len, " keys, at least 1 and 0 are needed"));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  static void Tell(RequestQueue::Dropped dropped, Clock::TimePoint now) {
+    for (auto& [queued, status] : dropped) {
+      AttentionTiming timing;
+      timing.queue = now - queued.arrival;
+      std::move(queued.request.done)(status, timing);
+    }
+  }
+
   bool Idle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return queue_.empty() && batches_.empty() && !forming_ && unanswered_ == 0;
+    return queue_.empty() && running_.empty() && !forming_ && answering_ == 0;
   }
 
   void Work(int index) ABSL_LOCKS_EXCLUDED(mutex_) {
@@ -111,112 +165,143 @@ class Engine::Impl {
     WorkerScratch scratch;
     const MutexLock lock(mutex_);
     while (true) {
-      if (RunNextTile(scratch) || FormBatch()) continue;
-      if (stopping_ && batches_.empty() && !forming_) return;
-      ++sleeping_;
-      work_.wait(mutex_);
-      --sleeping_;
+      if (CanForm()) {
+        FormBatch();
+      } else if (const std::shared_ptr<Batch> batch = Next()) {
+        RunTile(batch, scratch);
+      } else if (stopping_ && running_.empty() && !forming_) {
+        return;
+      } else {
+        ++sleeping_;
+        work_.wait(mutex_);
+        --sleeping_;
+      }
     }
   }
 
-  // Runs one tile of the oldest batch that has one. Gives the lock up while it
-  // computes and while it answers.
-  bool RunNextTile(WorkerScratch& scratch)
+  // One worker forms at a time: two would share what one batch could hold. A
+  // second batch waits ready behind the first, more only fill gaps.
+  bool CanForm() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return !forming_ &&
+           queue_.CanTake(options_.max_batch_bytes - arena_bytes_) &&
+           (running_.size() < 2 || Next() == nullptr);
+  }
+
+  // The batch whose turn it is among those with a tile that may run.
+  std::shared_ptr<Batch> Next() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const Running* next = nullptr;
+    for (const Running& running : running_) {
+      if (running.batch->num_ready() > 0 &&
+          (next == nullptr || running.finish < next->finish)) {
+        next = &running;
+      }
+    }
+    return next == nullptr ? nullptr : next->batch;
+  }
+
+  // Gives the lock up while it computes and while it answers.
+  void RunTile(std::shared_ptr<Batch> batch, WorkerScratch& scratch)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    for (const std::shared_ptr<Batch>& candidate : batches_) {
-      if (candidate->num_ready() == 0) continue;
-      const std::shared_ptr<Batch> batch = candidate;
-      const auto next = batch->TakeTile(clock_.Now());
-      mutex_.unlock();
-      const absl::Status status =
-          next->wanted ? batch->RunTile(next->tile, scratch) : absl::OkStatus();
-      const Clock::TimePoint now = clock_.Now();
-      mutex_.lock();
-      const int ready_before = batch->num_ready();
-      std::vector<Batch::Ended> ended =
-          batch->FinishTile(next->tile, status, now);
-      if (batch->finished()) Retire(batch);
-      // This worker takes one of the tiles itself.
-      Wake(batch->num_ready() - ready_before - 1);
-      Answer(std::move(ended));
-      return true;
-    }
-    return false;
-  }
-
-  // Makes a batch of what waits. Never waits for more. One worker at a time:
-  // two would share what one batch could hold, and take twice the memory.
-  bool FormBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (queue_.empty() || forming_) return false;
-    const Clock::TimePoint now = clock_.Now();
-    RequestQueue::Taken taken = queue_.Take(now);
-    AlignedBuffer arena;
-    if (!free_arenas_.empty()) {
-      arena = std::move(free_arenas_.back());
-      free_arenas_.pop_back();
-    }
-    forming_ = true;
+    const auto next = batch->TakeTile(clock_.Now());
+    // Whoever is woken wakes the next, so that no one wakes all under the lock.
+    const bool more = sleeping_ > 0 && (CanForm() || Next() != nullptr);
     mutex_.unlock();
-    for (auto& [queued, status] : taken.dropped) {
-      AttentionTiming timing;
-      timing.queue = now - queued.arrival;
-      std::move(queued.request.done)(status, timing);
-    }
-    std::shared_ptr<Batch> batch;
-    if (!taken.batch.empty()) {
-      batch =
-          std::make_shared<Batch>(std::move(taken.batch), kernel_,
-                                  options_.num_workers, std::move(arena), now);
-    }
+    if (more) work_.notify_one();
+    const absl::Status status =
+        next->wanted ? batch->RunTile(next->tile, scratch) : absl::OkStatus();
+    const Clock::TimePoint now = clock_.Now();
     mutex_.lock();
-    forming_ = false;
-    if (batch != nullptr) {
-      batches_.push_back(std::move(batch));
-      // This worker runs a tile; others run the rest and form the next batch.
-      Wake(batches_.back()->num_ready() - 1 + (queue_.empty() ? 0 : 1));
-    } else if (stopping_) {
-      // Others may have stayed for this batch only.
-      work_.notify_all();
+    work_done_ += next->cost;
+    std::vector<Batch::Ended> ended =
+        batch->FinishTile(next->tile, status, now);
+    if (batch->finished()) {
+      Retire(std::move(batch), std::move(ended));
+    } else if (!ended.empty()) {
+      Answer(std::move(ended));
     }
-    if (Idle()) idle_.notify_all();
-    return true;
   }
 
-  // Wakes as many sleeping workers as there is new work for.
-  void Wake(int count) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    for (int i = 0; i < std::min(count, sleeping_); ++i) work_.notify_one();
+  // Makes a batch of what waits. Never waits for more.
+  void FormBatch() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const Clock::TimePoint now = clock_.Now();
+    RequestQueue::Taken taken =
+        queue_.Take(now, options_.max_batch_bytes - arena_bytes_);
+    RequestQueue::Dropped dropped = std::move(taken.dropped);
+    std::shared_ptr<Batch> batch;
+    absl::Status planned;
+    if (!taken.batch.empty()) {
+      AlignedBuffer arena = std::move(free_arena_);
+      arena_bytes_ += taken.arena_bytes;
+      forming_ = true;
+      mutex_.unlock();
+      batch = std::make_shared<Batch>(std::move(taken), std::move(arena), now);
+      planned = batch->Plan(kernel_, options_.num_workers);
+      mutex_.lock();
+      forming_ = false;
+      if (planned.ok()) {
+        running_.push_back({batch, work_done_ + batch->cost()});
+      }
+    }
+    if (!planned.ok()) {
+      arena_bytes_ -= batch->arena_bytes();
+      Answer(batch->EndAll(planned, now));
+    }
+    ++answering_;
+    mutex_.unlock();
+    Tell(std::move(dropped), now);
+    mutex_.lock();
+    --answering_;
+    NotifyIfIdle();
   }
 
-  void Retire(const std::shared_ptr<Batch>& batch)
+  void Retire(std::shared_ptr<Batch> batch, std::vector<Batch::Ended> ended)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    batches_.erase(std::find(batches_.begin(), batches_.end(), batch));
+    std::erase_if(running_, [&](const Running& running) {
+      return running.batch == batch;
+    });
+    arena_bytes_ -= batch->arena_bytes();
+    ++answering_;
+    mutex_.unlock();
+    // Plans and arenas are large: they go outside the lock.
     AlignedBuffer arena = batch->TakeArena();
-    if (free_arenas_.size() < kFreeArenas &&
-        arena.size_bytes() <= kLargestFreeArena) {
-      free_arenas_.push_back(std::move(arena));
+    if (arena.size_bytes() > kLargestFreeArena) arena.Free();
+    batch.reset();
+    for (Batch::Ended& request : ended) {
+      std::move(request.done)(request.status, request.timing);
     }
-    // The others leave with the last batch.
-    if (stopping_ && batches_.empty()) work_.notify_all();
+    ended.clear();
+    mutex_.lock();
+    if (arena.size_bytes() > free_arena_.size_bytes()) {
+      std::swap(arena, free_arena_);
+    }
+    --answering_;
+    NotifyIfIdle();
   }
 
   void Answer(std::vector<Batch::Ended> ended)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (!ended.empty()) {
-      ++unanswered_;
-      mutex_.unlock();
-      for (Batch::Ended& request : ended) {
-        std::move(request.done)(request.status, request.timing);
-      }
-      ended.clear();
-      mutex_.lock();
-      --unanswered_;
+    ++answering_;
+    mutex_.unlock();
+    for (Batch::Ended& request : ended) {
+      std::move(request.done)(request.status, request.timing);
     }
-    if (Idle()) idle_.notify_all();
+    ended.clear();
+    mutex_.lock();
+    --answering_;
+    NotifyIfIdle();
   }
 
-  // Arenas kept for the next batches; a giant one goes back to the system.
-  static constexpr std::size_t kFreeArenas = 4;
+  void NotifyIfIdle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (Idle()) idle_.notify_all();
+    // The others leave with the last batch.
+    if (stopping_ && running_.empty() && !forming_) work_.notify_all();
+  }
+
+  // Kept for the next batch; a giant one goes back to the system.
   static constexpr std::size_t kLargestFreeArena = std::size_t{256} << 20;
+
+  // A full queue is searched for dead requests at most that often.
+  static constexpr std::chrono::milliseconds kDropInterval{10};
 
   const EngineOptions options_;
   const Clock& clock_;
@@ -226,12 +311,16 @@ class Engine::Impl {
   std::condition_variable_any work_;
   std::condition_variable_any idle_;
   RequestQueue queue_ ABSL_GUARDED_BY(mutex_);
-  // Oldest first.
-  std::deque<std::shared_ptr<Batch>> batches_ ABSL_GUARDED_BY(mutex_);
-  std::vector<AlignedBuffer> free_arenas_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Running> running_ ABSL_GUARDED_BY(mutex_);
+  AlignedBuffer free_arena_ ABSL_GUARDED_BY(mutex_);
+  // Working memory of the batches that are formed and run.
+  std::int64_t arena_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Cost of all tiles so far.
+  double work_done_ ABSL_GUARDED_BY(mutex_) = 0;
+  Clock::TimePoint next_drop_ ABSL_GUARDED_BY(mutex_) = Clock::TimePoint::min();
   bool forming_ ABSL_GUARDED_BY(mutex_) = false;
-  // Workers that call `done` at this moment.
-  int unanswered_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Threads that call `done` at this moment.
+  int answering_ ABSL_GUARDED_BY(mutex_) = 0;
   int sleeping_ ABSL_GUARDED_BY(mutex_) = 0;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
@@ -247,8 +336,9 @@ absl::StatusOr<std::unique_ptr<Engine>> Engine::Create(
   if (effective.num_workers == 0) {
     effective.num_workers = UsableCores(ReadCpuTopology());
   }
-  return absl::WrapUnique(
-      new Engine(std::make_unique<Impl>(effective, clock, kernel)));
+  auto impl = std::make_unique<Impl>(effective, clock, kernel);
+  ATTENTION_RETURN_IF_ERROR(impl->Start());
+  return absl::WrapUnique(new Engine(std::move(impl)));
 }
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -31,7 +31,8 @@ struct EngineStats {
 // number of workers.
 class Engine {
  public:
-  // Validates the options and starts the workers. `clock` and `kernel` outlive
+  // Validates the options and starts the workers; ResourceExhausted when the
+  // system has no threads for them. `clock` and `kernel` outlive
   // the engine.
   static absl::StatusOr<std::unique_ptr<Engine>> Create(
       const EngineOptions& options, const Clock& clock = SystemClock(),
@@ -45,12 +46,14 @@ class Engine {
 
   // Takes the request; request.done says how it ended:
   //   OK                 the outputs are written
-  //   InvalidArgument    more tokens than a batch may hold
-  //   ResourceExhausted  the queue is full
-  //   DeadlineExceeded   expired in the queue
-  //   Cancelled          cancelled in the queue
+  //   InvalidArgument    no sequences, one without queries, or more than a
+  //                      batch or the queue can ever hold
+  //   ResourceExhausted  the queue is full, or memory is
+  //   DeadlineExceeded   expired, waiting or half done
+  //   Cancelled          cancelled, waiting or half done
   //   Unavailable        the engine is closed
-  // The sequences must fit the model: shapes are checked by whoever makes them.
+  //   Internal           oneDNN failed
+  // Widths must fit the model: they are checked by whoever makes the sequences.
   void Submit(AttentionRequest request);
 
   // From now on Submit refuses; what was accepted is finished.

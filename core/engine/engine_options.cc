@@ -9,6 +9,9 @@
 namespace attention {
 namespace {
 
+constexpr std::int64_t kMinBytes = std::int64_t{1} << 20;
+constexpr std::int64_t kMaxBytes = std::int64_t{1} << 40;
+
 void CheckRange(const char* name, std::int64_t value, std::int64_t low,
                 std::int64_t high, std::string& errors) {
   if (value >= low && value <= high) return;
@@ -26,6 +29,7 @@ absl::Status EngineOptions::Validate() const {
   CheckRange("max_queue_requests", max_queue_requests, 1, 1'000'000, errors);
   CheckRange("max_queue_tokens", max_queue_tokens, max_batch_tokens,
              std::numeric_limits<std::int32_t>::max(), errors);
+  CheckRange("max_batch_bytes", max_batch_bytes, kMinBytes, kMaxBytes, errors);
   if (!errors.empty()) return absl::InvalidArgumentError(errors);
   return absl::OkStatus();
 }

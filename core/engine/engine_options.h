@@ -32,6 +32,10 @@ struct EngineOptions {
   // Range [max_batch_tokens, 2^31 - 1].
   std::int64_t max_queue_tokens = 1 << 20;
 
+  // Working memory of the batches that run at once, projected heads above all;
+  // a request that needs more is refused. Range [1 MiB, 1 TiB].
+  std::int64_t max_batch_bytes = std::int64_t{4} << 30;
+
   // InvalidArgument naming each value out of its range.
   absl::Status Validate() const;
 };

@@ -22,6 +22,14 @@ class LayerProgram final : public TileProgram {
 
 class LayerKernel final : public Kernel {
  public:
+  std::int64_t ArenaBytes(
+      const Model* model, const AttentionSpec& spec,
+      const std::vector<Sequence>& sequences) const override {
+    return static_cast<std::int64_t>(sizeof(float)) *
+           ArenaFloats(model != nullptr ? model->spec() : spec,
+                       model != nullptr ? &model->layer() : nullptr, sequences);
+  }
+
   std::unique_ptr<TileProgram> Plan(const Model* model,
                                     const AttentionSpec& spec,
                                     std::vector<Sequence> sequences,

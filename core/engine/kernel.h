@@ -31,6 +31,12 @@ class Kernel {
  public:
   virtual ~Kernel() = default;
 
+  // Working memory that `sequences` take in a batch; that of a batch is at most
+  // the sum over its requests.
+  virtual std::int64_t ArenaBytes(
+      const Model* model, const AttentionSpec& spec,
+      const std::vector<Sequence>& sequences) const = 0;
+
   // Plans `sequences` of `model`, or of `sdpa` with `spec` when it is null, for
   // `num_workers`. The arena outlives the program and serves one at a time.
   virtual std::unique_ptr<TileProgram> Plan(const Model* model,

@@ -38,6 +38,7 @@ struct AttentionRequest {
   // Null is `sdpa`, which needs `sdpa_spec`.
   std::shared_ptr<const Model> model{};
   AttentionSpec sdpa_spec{};
+  // At least one, each with at least one query.
   std::vector<Sequence> sequences{};
   Clock::TimePoint deadline = Clock::TimePoint::max();
   // Set by the caller, at any time, when nobody waits for the answer any more.

@@ -17,6 +17,8 @@ namespace attention {
 struct QueuedRequest {
   AttentionRequest request{};
   std::int64_t tokens = 0;
+  // Working memory that it takes in a batch.
+  std::int64_t arena_bytes = 0;
   Clock::TimePoint arrival{};
 };
 
@@ -28,22 +30,33 @@ class RequestQueue {
  public:
   explicit RequestQueue(const EngineOptions& options) : options_(options) {}
 
-  // Whether a request of `tokens` may join: OK, InvalidArgument when it never
-  // can, ResourceExhausted when it cannot now.
-  absl::Status Admit(std::int64_t tokens) const;
+  // Whether a request may join: OK, InvalidArgument when it never can,
+  // ResourceExhausted when it cannot now.
+  absl::Status Admit(const QueuedRequest& request) const;
 
-  // REQUIRES: Admit(request.tokens).
+  // REQUIRES: Admit(request) is OK.
   void Push(QueuedRequest request);
+
+  // Requests that expired or were cancelled, each with the reason.
+  using Dropped = std::vector<std::pair<QueuedRequest, absl::Status>>;
 
   struct Taken {
     // Requests of one model, oldest first, within the budget of a batch.
     std::vector<QueuedRequest> batch;
-    // Requests that expired or were cancelled, each with the reason.
-    std::vector<std::pair<QueuedRequest, absl::Status>> dropped;
+    Dropped dropped;
+    // Working memory of the batch.
+    std::int64_t arena_bytes = 0;
   };
 
-  // Takes what the oldest wanted request can be batched with.
-  Taken Take(Clock::TimePoint now);
+  // True when the oldest request fits `arena_bytes` of working memory.
+  bool CanTake(std::int64_t arena_bytes) const;
+
+  // Takes what the oldest wanted request can be batched with in `arena_bytes`.
+  // What nobody waits for is dropped on the way.
+  Taken Take(Clock::TimePoint now, std::int64_t arena_bytes);
+
+  // Takes out all that nobody waits for.
+  Dropped DropUnwanted(Clock::TimePoint now);
 
   // Takes everything.
   std::vector<QueuedRequest> Clear();

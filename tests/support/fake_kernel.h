@@ -1,11 +1,11 @@
-// A kernel that computes nothing: every sequence is a chain of two tiles, and
-// the test decides when and how they end.
+// A kernel that computes nothing: the test decides when and how tiles end.
 #ifndef TESTS_SUPPORT_FAKE_KERNEL_H_
 #define TESTS_SUPPORT_FAKE_KERNEL_H_
 
-#include <condition_variable>
+#include <atomic>
 #include <functional>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -20,13 +20,29 @@ class FakeKernel final : public Kernel {
   // What RunTile does; the tile's sequence is identified by its q_len.
   using OnTile = std::function<absl::Status(std::int64_t q_len)>;
 
-  explicit FakeKernel(OnTile on_tile) : on_tile_(std::move(on_tile)) {}
+  enum class Tiles : std::uint8_t {
+    kChains,  // a chain of two tiles for every sequence
+    kShared,  // one tile for all sequences
+  };
+
+  explicit FakeKernel(OnTile on_tile, Tiles tiles = Tiles::kChains)
+      : on_tile_(std::move(on_tile)), tiles_(tiles) {}
+
+  // A mebibyte a query.
+  std::int64_t ArenaBytes(
+      const Model* /*model*/, const AttentionSpec& /*spec*/,
+      const std::vector<Sequence>& sequences) const override {
+    std::int64_t queries = 0;
+    for (const Sequence& sequence : sequences) queries += sequence.q_len;
+    return queries << 20;
+  }
 
   std::unique_ptr<TileProgram> Plan(const Model* /*model*/,
                                     const AttentionSpec& /*spec*/,
                                     std::vector<Sequence> sequences,
                                     int /*num_workers*/,
                                     AlignedBuffer& /*arena*/) const override {
+    if (throws_.load()) throw std::bad_alloc();
     {
       const MutexLock lock(mutex_);
       std::vector<std::int64_t> lengths;
@@ -35,8 +51,11 @@ class FakeKernel final : public Kernel {
       }
       batches_.push_back(std::move(lengths));
     }
-    return std::make_unique<Program>(std::move(sequences), on_tile_);
+    return std::make_unique<Program>(std::move(sequences), on_tile_, tiles_);
   }
+
+  // From now on there is no memory for a plan.
+  void ThrowInPlan(bool throws) { throws_ = throws; }
 
   // The q_lens of every batch that was planned, in order.
   std::vector<std::vector<std::int64_t>> batches() const
@@ -48,8 +67,24 @@ class FakeKernel final : public Kernel {
  private:
   class Program final : public TileProgram {
    public:
-    Program(std::vector<Sequence> sequences, const OnTile& on_tile)
+    Program(std::vector<Sequence> sequences, const OnTile& on_tile, Tiles tiles)
         : sequences_(std::move(sequences)), on_tile_(on_tile) {
+      if (tiles == Tiles::kChains) {
+        AddChains();
+      } else {
+        AddShared();
+      }
+    }
+
+    const TileGraph& graph() const override { return graph_; }
+    absl::Status RunTile(int tile, WorkerScratch& /*scratch*/) override {
+      const int sequence =
+          graph_.tiles[static_cast<std::size_t>(tile)].first_sequence;
+      return on_tile_(sequences_[static_cast<std::size_t>(sequence)].q_len);
+    }
+
+   private:
+    void AddChains() {
       const auto count = static_cast<int>(sequences_.size());
       for (int s = 0; s < count; ++s) {
         const int first_gate = 2 * s;
@@ -70,18 +105,26 @@ class FakeKernel final : public Kernel {
       }
     }
 
-    const TileGraph& graph() const override { return graph_; }
-    absl::Status RunTile(int tile, WorkerScratch& /*scratch*/) override {
-      return on_tile_(sequences_[static_cast<std::size_t>(tile / 2)].q_len);
+    void AddShared() {
+      TileGraph::Tile tile;
+      tile.end_sequence = static_cast<int>(sequences_.size());
+      for (int s = 0; s < tile.end_sequence; ++s) {
+        tile.signals.push_back(s);
+        graph_.gates.push_back(
+            {.pending = 1, .tiles = {}, .finished_sequence = s});
+      }
+      graph_.tiles.push_back(std::move(tile));
+      graph_.initial.push_back(0);
     }
 
-   private:
     const std::vector<Sequence> sequences_;
     const OnTile& on_tile_;
     TileGraph graph_;
   };
 
   const OnTile on_tile_;
+  const Tiles tiles_;
+  std::atomic<bool> throws_ = false;
   mutable Mutex mutex_;
   mutable std::vector<std::vector<std::int64_t>> batches_
       ABSL_GUARDED_BY(mutex_);

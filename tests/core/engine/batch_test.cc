@@ -31,8 +31,11 @@ class BatchTest : public testing::Test {
   }
 
   Batch Start(std::vector<QueuedRequest> requests) {
-    return Batch(std::move(requests), kernel_, 1, AlignedBuffer(),
-                 clock_.Now());
+    RequestQueue::Taken taken;
+    taken.batch = std::move(requests);
+    Batch batch(std::move(taken), AlignedBuffer(), clock_.Now());
+    EXPECT_TRUE(batch.Plan(kernel_, 1).ok());
+    return batch;
   }
 
   // Takes the next tile and finishes it with `status`.
@@ -131,6 +134,41 @@ TEST_F(BatchTest, GivesUpAnExpiredRequestBetweenTiles) {
   clock_.Advance(microseconds(10));
 
   EXPECT_FALSE(batch.TakeTile(clock_.Now())->wanted);
+}
+
+TEST_F(BatchTest, WithoutMemoryForAPlanAllEnd) {
+  kernel_.ThrowInPlan(true);
+  RequestQueue::Taken taken;
+  taken.batch.push_back(Request({5, 4}));
+  taken.batch.push_back(Request({2}));
+  Batch batch(std::move(taken), AlignedBuffer(), clock_.Now());
+
+  const absl::Status status = batch.Plan(kernel_, 1);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  const std::vector<Batch::Ended> ended = batch.EndAll(status, clock_.Now());
+  ASSERT_THAT(ended, SizeIs(2));
+  for (const Batch::Ended& request : ended) EXPECT_EQ(request.status, status);
+  EXPECT_TRUE(batch.finished());
+}
+
+TEST_F(BatchTest, ATileOfTwoRequestsRunsWhileOneIsWanted) {
+  const FakeKernel shared([](std::int64_t) { return absl::OkStatus(); },
+                          FakeKernel::Tiles::kShared);
+  const auto cancelled = std::make_shared<std::atomic<bool>>(true);
+  RequestQueue::Taken taken;
+  taken.batch.push_back(Request({5}));
+  taken.batch.push_back(Request({2}));
+  taken.batch[0].request.cancelled = cancelled;
+  Batch batch(std::move(taken), AlignedBuffer(), clock_.Now());
+  ASSERT_TRUE(batch.Plan(shared, 1).ok());
+
+  const auto next = batch.TakeTile(clock_.Now());
+  EXPECT_TRUE(next->wanted);
+  const auto ended =
+      batch.FinishTile(next->tile, absl::OkStatus(), clock_.Now());
+  ASSERT_THAT(ended, SizeIs(2));
+  EXPECT_EQ(ended[0].status.code(), absl::StatusCode::kCancelled);
+  EXPECT_TRUE(ended[1].status.ok());
 }
 
 }  // namespace

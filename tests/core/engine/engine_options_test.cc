@@ -36,6 +36,15 @@ TEST(EngineOptionsTest, QueueHoldsAtLeastOneBatch) {
               HasSubstr("max_queue_tokens is 99, allowed is 100 to"));
 }
 
+TEST(EngineOptionsTest, MemoryIsAtLeastAMebibyte) {
+  EngineOptions options;
+  options.max_batch_bytes = 1 << 20;
+  EXPECT_TRUE(options.Validate().ok());
+  --options.max_batch_bytes;
+  EXPECT_THAT(options.Validate().message(),
+              HasSubstr("max_batch_bytes is 1048575, allowed is 1048576 to"));
+}
+
 TEST(EngineOptionsTest, NamesEveryValueThatIsWrong) {
   EngineOptions options;
   options.num_workers = -1;

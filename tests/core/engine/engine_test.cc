@@ -165,11 +165,71 @@ TEST_F(EngineTest, DestructionRefusesTheQueueAndFinishesTheRunning) {
   EXPECT_TRUE(End(occupier_).ok());
 }
 
+TEST_F(EngineTest, ARequestWithoutAnythingToDoIsRefused) {
+  std::promise<absl::Status> none;
+  AttentionRequest request = Request(1, none);
+  request.sequences.clear();
+  engine_->Submit(std::move(request));
+  EXPECT_THAT(End(none).message(), HasSubstr("it holds no sequence"));
+
+  std::promise<absl::Status> empty;
+  engine_->Submit(Request(0, empty));
+  EXPECT_THAT(End(empty).message(), HasSubstr("a sequence has 0 queries"));
+  EXPECT_TRUE(engine_->WaitUntilIdle(kHang));
+}
+
+TEST_F(EngineTest, WithoutMemoryForABatchItsRequestsEndAndTheNextAreServed) {
+  kernel_.ThrowInPlan(true);
+  std::promise<absl::Status> unlucky;
+  engine_->Submit(Request(5, unlucky));
+  EXPECT_EQ(End(unlucky).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(engine_->WaitUntilIdle(kHang));
+
+  kernel_.ThrowInPlan(false);
+  std::promise<absl::Status> good;
+  engine_->Submit(Request(5, good));
+  Permit(2);
+  EXPECT_TRUE(End(good).ok());
+}
+
+TEST_F(EngineTest, DeadRequestsDoNotKeepOthersOut) {
+  Occupy();
+  std::promise<absl::Status> late[3];
+  for (auto& end : late) {
+    AttentionRequest request = Request(1, end);
+    request.deadline = clock_.Now() + seconds(1);
+    engine_->Submit(std::move(request));
+  }
+  clock_.Advance(seconds(1));
+  std::promise<absl::Status> good;
+  engine_->Submit(Request(1, good));
+  for (auto& end : late) {
+    EXPECT_EQ(End(end).code(), absl::StatusCode::kDeadlineExceeded);
+  }
+  Permit(4);
+  EXPECT_TRUE(End(good).ok());
+}
+
+TEST_F(EngineTest, ASmallRequestOvertakesAGiant) {
+  std::promise<absl::Status> giant;
+  AttentionRequest request = Request(10, giant);
+  request.sequences.resize(8, request.sequences[0]);
+  engine_->Submit(std::move(request));
+  begun_.acquire();
+  std::promise<absl::Status> small;
+  engine_->Submit(Request(1, small));
+  // The giant's tile that runs, then both of the small one's.
+  Permit(3);
+  EXPECT_TRUE(End(small).ok());
+  Permit(15);
+  EXPECT_TRUE(End(giant).ok());
+}
+
 // Many threads, many workers, some cancellations: every request ends once.
 TEST(EngineStressTest, EveryRequestEndsExactlyOnce) {
   constexpr int kThreads = 4;
   constexpr int kRequests = 500;
-  const FakeKernel kernel([](std::int64_t length) {
+  FakeKernel kernel([](std::int64_t length) {
     return length % 17 == 0 ? absl::InternalError("planned") : absl::OkStatus();
   });
   EngineOptions options;
@@ -189,6 +249,7 @@ TEST(EngineStressTest, EveryRequestEndsExactlyOnce) {
           sequence.kv_len = sequence.q_len;
           request.sequences.assign(static_cast<std::size_t>(1 + i % 3),
                                    sequence);
+          if (i % 100 == 0) kernel.ThrowInPlan(i % 200 == 0);
           request.cancelled = std::make_shared<std::atomic<bool>>(i % 7 == 0);
           std::atomic<int>& count =
               ended[static_cast<std::size_t>(t * kRequests + i)];
