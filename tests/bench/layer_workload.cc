@@ -81,7 +81,8 @@ double LayerWorkload::Flops() const {
   const auto b = static_cast<double>(shape_.batch);
   const auto s = static_cast<double>(shape_.length);
   const auto e = static_cast<double>(shape_.embed_dim);
-  return 8 * b * s * e * e + 4 * b * s * s * e;
+  const double pairs = shape_.is_causal ? s * (s + 1) / 2 : s * s;
+  return 8 * b * s * e * e + 4 * b * pairs * e;
 }
 
 AttentionRequest LayerWorkload::Request() {

@@ -28,8 +28,8 @@ class LayerWorkload {
   const std::shared_ptr<const Model>& model() const { return model_; }
   const std::vector<float>& queries() const { return queries_; }
 
-  // Floating-point operations of the whole layer, as if nothing were masked:
-  // 8 B S E^2 + 4 B S^2 E.
+  // Floating-point operations that the layer cannot do without: 8 B S E^2 for
+  // the projections, 4 E for each pair of a query and a key that takes part.
   double Flops() const;
 
   // A request for the batch, answered into this object's memory.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/attention/gemm.h"
+#include "core/attention/layer_plan.h"
 #include "core/attention/pack.h"
 #include "core/attention/softmax.h"
 #include "core/base/aligned_buffer.h"
@@ -81,11 +82,18 @@ void RunTileProduct(benchmark::State& state, const GemmShape& shape) {
               seconds, peak);
 }
 
-void RunProjection(benchmark::State& state, std::int64_t rows, std::int64_t n,
-                   std::int64_t k) {
+// At least `min_rows`, as many as the kernel pads them to.
+void RunProjection(benchmark::State& state, std::int64_t min_rows,
+                   std::int64_t n, std::int64_t k) {
   GemmRunner gemm;
   const AlignedBuffer weight = RandomBuffer(n * k);
   const auto matrix = PackedMatrix::Create(k, n, weight.floats(), nullptr);
+  if (!matrix.ok()) {
+    state.SkipWithError(matrix.status().ToString().c_str());
+    return;
+  }
+  const std::int64_t rows = RoundUp(min_rows, matrix->row_multiple());
+  state.counters["rows"] = static_cast<double>(rows);
   const AlignedBuffer a = RandomBuffer(rows * k);
   AlignedBuffer c = RandomBuffer(rows * n);
   double peak = 0;
