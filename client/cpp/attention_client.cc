@@ -127,7 +127,7 @@ class Client::Impl {
       rpc->limits_context.TryCancel();
       rpc->context.TryCancel();
     }
-    changed_.wait(lock, [this] { return in_flight_.empty(); });
+    changed_.wait(lock, [this] { return unfinished_ == 0; });
   }
 
   void AttendAsync(const AttendCall& call, AttendDone done);
@@ -187,6 +187,8 @@ class Client::Impl {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::unordered_map<AttendRpc*, std::unique_ptr<AttendRpc>> in_flight_;
+  // Calls in flight and those whose state is being destroyed.
+  int unfinished_ = 0;
 };
 
 void Client::Impl::AttendAsync(const AttendCall& call, AttendDone done) {
@@ -210,6 +212,7 @@ void Client::Impl::AttendAsync(const AttendCall& call, AttendDone done) {
   {
     std::lock_guard lock(mutex_);
     in_flight_.emplace(rpc, std::move(owned));
+    ++unfinished_;
   }
   // What does not fit is asked for again: the server may have been restarted
   // with another limit.
@@ -258,10 +261,15 @@ void Client::Impl::Send(AttendRpc* rpc) {
 
 void Client::Impl::Finish(AttendRpc* rpc, absl::StatusOr<AttendResult> result) {
   std::move(rpc->done)(std::move(result));
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
+  auto finished = in_flight_.extract(rpc);
+  lock.unlock();
+  // Without the lock: the deleter of an owner may call the client.
+  finished = {};
+  lock.lock();
   // A context holds the channel, and gRPC cannot end a channel on the thread
-  // that we are on: the context goes before the destructor may go on.
-  in_flight_.erase(rpc);
+  // that we are on: only now may the destructor go on.
+  --unfinished_;
   changed_.notify_all();
 }
 

@@ -45,11 +45,11 @@ struct Tensor {
   // product(shape) * ElementSize(dtype) bytes.
   std::span<const std::byte> bytes{};
   // Keeps `bytes` alive. Without an owner a call copies the bytes before it
-  // returns; with one they are sent from where they are.
+  // returns; with one they are sent from where they are, and its deleter, which
+  // may run on a thread of gRPC, has to keep to the rules of AttendDone.
   std::shared_ptr<const void> owner{};
 
-  // Looks at values that live at least until the call returns; AttendAsync
-  // returns at once.
+  // Looks at values that live at least until Attend or AttendAsync returns.
   static Tensor View(std::vector<std::int64_t> shape,
                      std::span<const float> values);
   // Takes the values: nothing is copied on the way to the socket.
@@ -93,7 +93,7 @@ struct AttendCall {
   bool residual = false;
   // Default: that of queries.
   std::optional<ElementType> output_dtype{};
-  // Comes back in the result and stands in the server's log.
+  // Comes back in the result, and in the server's debug log if it fails.
   std::string id{};
   // Until the answer, retries included. Default: the client's.
   std::optional<std::chrono::milliseconds> timeout{};
@@ -154,17 +154,17 @@ struct ClientOptions {
   int max_attempts = 5;
 };
 
-// What AttendAsync calls, exactly once, on a thread of gRPC. Must not block and
-// must not destroy the client.
+// What AttendAsync calls, exactly once: on a thread of gRPC or, when a timeout
+// or a tensor cannot be right, on the caller's before it returns. Must not
+// block; must not destroy a Client, neither this nor another; may call one.
 using AttendDone = absl::AnyInvocable<void(absl::StatusOr<AttendResult>) &&>;
 
 // A connection to a server, or to several behind one name (round robin).
 // Thread-safe; each client has a connection of its own.
 //
 // Errors carry the server's code and message. From the client itself:
-//   InvalidArgument    an option, a timeout or a tensor that cannot be right,
-//   or
-//                      a request larger than the server's limit
+//   InvalidArgument    an option, timeout or tensor that cannot be right, or a
+//                      request larger than the server's limit
 //   Unavailable        no server answers there
 //   DeadlineExceeded   no answer in time
 //   Cancelled          the client was destroyed meanwhile

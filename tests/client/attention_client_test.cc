@@ -364,6 +364,47 @@ TEST_F(ClientTest, DestructionCancelsWhatIsInFlight) {
   EXPECT_EQ(ended.code(), absl::StatusCode::kCancelled);
 }
 
+TEST_F(ClientTest, TheDeleterOfAnOwnerMayCallTheClient) {
+  Client client = Connect();
+  fake_.Hold();
+  const std::vector<float> values = Ramp(6);
+  std::promise<absl::Status> second;
+  AttendCall call{.model = "minilm/0",
+                  .queries = Tensor::View({1, 2, 3}, values)};
+  call.queries.owner = std::shared_ptr<const void>(
+      values.data(), [&client, &second](const void* /*values*/) {
+        client.AttendAsync(SmallCall(),
+                           [&second](absl::StatusOr<AttendResult> result) {
+                             second.set_value(result.status());
+                           });
+      });
+
+  client.AttendAsync(call, [](const absl::StatusOr<AttendResult>&) {});
+  fake_.WaitForAttendCalls(1);
+  // From here on the call in flight is the only owner.
+  call = {};
+  fake_.Release();
+
+  const absl::Status status = second.get_future().get();
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST_F(ClientTest, ABadCallIsDoneBeforeAttendAsyncReturns) {
+  Client client = Connect();
+  AttendCall bad_timeout = SmallCall();
+  bad_timeout.timeout = milliseconds(0);
+  AttendCall bad_tensor = SmallCall();
+  bad_tensor.queries.shape = {1, 2, 4};
+  for (const AttendCall& call : {bad_timeout, bad_tensor}) {
+    std::thread::id done_on;
+    client.AttendAsync(call, [&done_on](const absl::StatusOr<AttendResult>&) {
+      done_on = std::this_thread::get_id();
+    });
+
+    EXPECT_EQ(done_on, std::this_thread::get_id());
+  }
+}
+
 TEST_F(ClientTest, DescribesServerAndModels) {
   Client client = Connect();
 
