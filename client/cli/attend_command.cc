@@ -1,8 +1,10 @@
 // `attention-client attend`.
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -13,6 +15,8 @@
 #include "client/cli/connection.h"
 #include "client/cli/tensor_file.h"
 #include "client/cli/terminal.h"
+#include "client/cli/weights_view.h"
+#include "core/base/status_macros.h"
 
 namespace attention {
 namespace {
@@ -41,6 +45,23 @@ absl::Status Save(const AttendInput& input, const AttendResult& result,
                          : "");
   }
   return status;
+}
+
+// Before the server computes anything. A shape that is wrong is its to refuse.
+absl::Status CheckHeads(const AttendInput& input, const AttendFlags& flags,
+                        const ModelInfo& model) {
+  std::int64_t heads = model.num_heads;
+  if (heads == 0) {
+    const std::vector<std::int64_t>& shape = input.call.queries.shape;
+    if (shape.size() < 2) {
+      return absl::OkStatus();
+    }
+    heads = shape[shape.size() - 2];
+  }
+  for (const int head : flags.heads) {
+    ATTENTION_RETURN_IF_ERROR(CheckHead(head, heads));
+  }
+  return absl::OkStatus();
 }
 
 // What a newcomer may want to try after the first picture.
@@ -78,6 +99,9 @@ ExitCode RunAttend(const CommandLine& line) {
   const auto model = client->GetModel(flags.model);
   if (!model.ok()) {
     return FailCall(line, model.status());
+  }
+  if (absl::Status status = CheckHeads(*input, flags, *model); !status.ok()) {
+    return Fail(ExitCode::kUsage, status);
   }
   if (const auto info = client->GetServerInfo(); !info.ok()) {
     return FailCall(line, info.status());

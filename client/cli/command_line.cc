@@ -15,7 +15,7 @@ Exit codes:
   1  a check failed (selftest)
   2  wrong usage, or a file that cannot be read or written
   3  the server cannot be reached
-  4  the server refused the request
+  4  the server refused the request, or is not serving (health)
   5  no answer before the deadline
 
 Examples:
@@ -183,6 +183,9 @@ std::variant<CommandLine, ExitCode> ParseCommandLine(int argc,
       ->check(CLI::Range(0.001, 86400.0))
       ->option_text("SECONDS [30]");
   app.add_subcommand("info", "Shows what server it is and its limits");
+  app.add_subcommand("health",
+                     "Exits with 0 if the server takes requests, with 4 while "
+                     "it warms up or stops");
   app.add_subcommand("models", "Lists the models of the server");
   CLI::App* attend =
       app.add_subcommand("attend", "Sends one batch of sequences");
@@ -204,11 +207,13 @@ std::variant<CommandLine, ExitCode> ParseCommandLine(int argc,
   }
   const std::map<std::string, Command> commands = {
       {"info", Command::kInfo},
+      {"health", Command::kHealth},
       {"models", Command::kModels},
       {"attend", Command::kAttend},
       {"selftest", Command::kSelftest}};
   if (app.get_subcommands().empty()) {
-    return Usage("a command is missing: info, models, attend or selftest");
+    return Usage(
+        "a command is missing: info, health, models, attend or selftest");
   }
   line.command = commands.at(app.get_subcommands().front()->get_name());
   if (line.command == Command::kAttend) {

@@ -36,7 +36,13 @@ struct AttendFlags {
   ColorMode color = ColorMode::kAuto;
 };
 
-enum class Command : std::uint8_t { kInfo, kModels, kAttend, kSelftest };
+enum class Command : std::uint8_t {
+  kInfo,
+  kHealth,
+  kModels,
+  kAttend,
+  kSelftest
+};
 
 struct CommandLine {
   Command command = Command::kInfo;

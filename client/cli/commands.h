@@ -10,6 +10,7 @@ namespace attention {
 // Each prints its result to stdout, or one line about what went wrong to
 // stderr, and returns the code to leave with.
 ExitCode RunInfo(const CommandLine& line);
+ExitCode RunHealth(const CommandLine& line);
 ExitCode RunModels(const CommandLine& line);
 ExitCode RunAttend(const CommandLine& line);
 ExitCode RunSelftest();

@@ -1,16 +1,17 @@
 // The client that the commands share.
 #include "client/cli/connection.h"
 
-#include <chrono>
-
 #include "absl/strings/str_cat.h"
 
 namespace attention {
 
-absl::StatusOr<Client> ConnectTo(const CommandLine& line) {
-  const auto timeout = std::chrono::duration_cast<std::chrono::milliseconds>(
+std::chrono::milliseconds TimeoutOf(const CommandLine& line) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::duration<double>(line.timeout_s));
-  return Client::Connect(line.server, {.timeout = timeout});
+}
+
+absl::StatusOr<Client> ConnectTo(const CommandLine& line) {
+  return Client::Connect(line.server, {.timeout = TimeoutOf(line)});
 }
 
 ExitCode FailCall(const CommandLine& line, const absl::Status& status) {

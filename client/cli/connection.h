@@ -2,6 +2,8 @@
 #ifndef CLIENT_CLI_CONNECTION_H_
 #define CLIENT_CLI_CONNECTION_H_
 
+#include <chrono>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/cli/command_line.h"
@@ -9,6 +11,9 @@
 #include "client/cpp/attention_client.h"
 
 namespace attention {
+
+// The deadline of a call.
+std::chrono::milliseconds TimeoutOf(const CommandLine& line);
 
 // A client with the address and the timeout of the command line.
 absl::StatusOr<Client> ConnectTo(const CommandLine& line);

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
 
 namespace attention {
@@ -11,7 +12,11 @@ namespace attention {
 ExitCode ExitCodeOfCall(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:
-      return ExitCode::kUnreachable;
+      // gRPC says so when nobody answers, and a server that is stopping says
+      // so itself.
+      return absl::StrContains(status.message(), "the server is stopping")
+                 ? ExitCode::kRefused
+                 : ExitCode::kUnreachable;
     case absl::StatusCode::kDeadlineExceeded:
       return ExitCode::kDeadline;
     default:

@@ -12,6 +12,8 @@ ExitCode Run(const CommandLine& line) {
   switch (line.command) {
     case Command::kInfo:
       return RunInfo(line);
+    case Command::kHealth:
+      return RunHealth(line);
     case Command::kModels:
       return RunModels(line);
     case Command::kAttend:

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
 
 namespace attention {
 namespace {
@@ -52,14 +52,21 @@ std::int64_t NumHeads(const AttendCall& call, const Tensor& attn_weights) {
   return one_head == 0 ? 1 : elements / one_head;
 }
 
+absl::Status CheckHead(int head, std::int64_t heads) {
+  if (head < heads) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--head is ", head, ", this model has heads 0 to ", heads - 1));
+}
+
 absl::StatusOr<std::vector<float>> WeightsOf(const AttendCall& call,
                                              const Tensor& attn_weights,
                                              std::int64_t index,
                                              std::optional<int> head) {
   const std::int64_t heads = NumHeads(call, attn_weights);
-  if (head && *head >= heads) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--head is ", *head, ", this model has heads 0 to ", heads - 1));
+  if (head) {
+    ATTENTION_RETURN_IF_ERROR(CheckHead(*head, heads));
   }
   const SequenceLengths lengths = LengthsOf(call)[index];
   const Layout layout = LayoutOf(call, attn_weights, index, heads);

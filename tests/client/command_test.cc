@@ -69,6 +69,24 @@ TEST_F(CommandTest, InfoShowsTheServer) {
                                 HasSubstr("max_request_bytes   2147483647\n")));
 }
 
+TEST_F(CommandTest, HealthIsExitCode0OnlyWhileTheServerServes) {
+  const CommandResult serving = Run("health");
+  EXPECT_EQ(serving.exit_code, 0) << serving.err;
+  EXPECT_EQ(serving.out,
+            absl::StrCat("server ", fake_.address(), " is serving\n"));
+
+  fake_.SetServing(false);
+  ExpectFailure(Run("health"), ExitCode::kRefused, "is not serving");
+
+  fake_.SetServing(true);
+  EXPECT_EQ(Run("health").exit_code, 0);
+}
+
+TEST_F(CommandTest, HealthWithoutAServerIsExitCode3) {
+  ExpectFailure(Run("health --server 127.0.0.1:1"), ExitCode::kUnreachable,
+                "server 127.0.0.1:1 cannot be reached");
+}
+
 TEST_F(CommandTest, ModelsListsEveryModel) {
   const CommandResult result = Run("models");
 
@@ -112,8 +130,18 @@ TEST_F(CommandTest, AttendShowsChosenHeads) {
 }
 
 TEST_F(CommandTest, AttendRefusesAHeadThatIsNotThere) {
-  ExpectFailure(Run("attend --text hello --head 2"), ExitCode::kUsage,
-                "--head is 2, this model has heads 0 to 1");
+  const std::string out = TempPath("never.npy");
+
+  ExpectFailure(Run("attend --text hello --head 2 --output " + out),
+                ExitCode::kUsage, "--head is 2, this model has heads 0 to 1");
+  ExpectFailure(Run("attend --model sdpa --random 1x2x3x4 --head 3"),
+                ExitCode::kUsage, "--head is 3, this model has heads 0 to 2");
+  ExpectFailure(Run("attend --model sdpa --random 1x2x3x4 --packed --head 3"),
+                ExitCode::kUsage, "--head is 3, this model has heads 0 to 2");
+
+  // Found out before anything was computed.
+  EXPECT_EQ(fake_.attend_calls(), 0);
+  EXPECT_FALSE(std::filesystem::exists(out));
 }
 
 TEST_F(CommandTest, AttendColoursOnlyWhenAsked) {
@@ -291,6 +319,17 @@ TEST_F(CommandTest, BadFilesAreExitCode2AndNamed) {
 TEST_F(CommandTest, NoServerIsExitCode3) {
   ExpectFailure(Run("info --server 127.0.0.1:1"), ExitCode::kUnreachable,
                 "server 127.0.0.1:1 cannot be reached");
+}
+
+TEST_F(CommandTest, AServerThatStopsIsThereAndExitCode4) {
+  fake_.FailNext(9, absl::UnavailableError("the server is stopping; send the "
+                                           "request to another one"));
+
+  const CommandResult result = Run("attend --text hello");
+
+  ExpectFailure(result, ExitCode::kRefused,
+                "refused: the server is stopping; send the request to another");
+  EXPECT_THAT(result.err, Not(HasSubstr("cannot be reached")));
 }
 
 TEST_F(CommandTest, ARefusalIsExitCode4) {

@@ -1,6 +1,7 @@
 // A server that answers as a test tells it to, without any arithmetic.
 #include "tests/client/fake_attention_service.h"
 
+#include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -78,6 +79,7 @@ void FillWeights(const v1::AttendRequest& request, v1::Tensor* weights) {
 class FakeAttentionService::Impl final : public v1::AttentionService::Service {
  public:
   Impl() {
+    grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
@@ -209,6 +211,10 @@ void FakeAttentionService::SetMaxRequestBytes(std::int64_t bytes) {
 void FakeAttentionService::LieAboutShape() {
   const std::lock_guard lock(impl_->mutex_);
   impl_->lie_ = true;
+}
+
+void FakeAttentionService::SetServing(bool serving) {
+  impl_->server_->GetHealthCheckService()->SetServingStatus(serving);
 }
 
 int FakeAttentionService::attend_calls() const {

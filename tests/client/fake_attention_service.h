@@ -35,6 +35,9 @@ class FakeAttentionService {
   // From now on the shape in an answer does not match its data.
   void LieAboutShape();
 
+  // What grpc.health.v1 says; SERVING at first.
+  void SetServing(bool serving);
+
   // Calls of Attend that have arrived, retries included.
   int attend_calls() const;
   // Calls of GetServerInfo.
