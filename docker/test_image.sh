@@ -23,6 +23,12 @@ done
 ATTENTION_SERVER=127.0.0.1:$(sed -n 's/^grpc_port=//p' "$ports")
 export ATTENTION_SERVER
 
+tries=0
+until attention-client health; do
+  tries=$((tries + 1))
+  [ "$tries" -le 300 ] || { echo "the server did not become healthy"; exit 1; }
+  sleep 0.1
+done
 attention-client info
 attention-client attend --text "it was too tired" --weights average
 
