@@ -3,7 +3,7 @@
 //
 //   serving_bench [SECONDS_A_TURN] [TURNS]
 //
-// $ATTENTION_SERVER is the path of the server's binary.
+// $ATTENTION_SERVER_BINARY is the path of the server's binary.
 //
 // Four clients send batches of B8 S128 E768 f32 and want contexts back. The
 // clients and the server share the machine; the engine has it to itself.
@@ -41,7 +41,8 @@ constexpr LayerShape kShape = {
 
 [[noreturn]] void Die(const absl::Status& status) {
   std::fprintf(stderr, "serving_bench: %s\n", status.ToString().c_str());
-  std::exit(1);
+  // Worker threads come here too, while others are inside gRPC.
+  std::_Exit(1);
 }
 
 double OwnCpuSeconds() {
