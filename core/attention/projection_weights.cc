@@ -21,9 +21,8 @@ absl::Status CheckInProjection(absl::string_view name,
                                const LinearWeights& linear, std::int64_t heads,
                                std::int64_t head_width) {
   const Shape& shape = linear.weight.shape;
-  // By division: the product of two numbers from a file could overflow.
   if (linear.weight.data == nullptr || shape.rank() != 2 || shape[1] < 1 ||
-      shape[0] % head_width != 0 || shape[0] / head_width != heads) {
+      shape[0] != heads * head_width) {
     return absl::InvalidArgumentError(absl::StrCat(
         name, ".weight is ", shape.ToString(), ", must be [", heads, " * ",
         head_width, ", inputs]: one row for each of ", heads, " heads of ",
@@ -69,8 +68,6 @@ absl::Status ProjectionWeights::Validate(const AttentionSpec& spec) const {
   ATTENTION_RETURN_IF_ERROR(
       CheckInProjection("v_proj", v_proj, spec.num_kv_heads, spec.v_head_dim));
 
-  // num_heads is at most a dimension in memory and v_head_dim at most
-  // kMaxHeadDim, so this cannot overflow.
   const Shape out_shape{embed_dim(), spec.num_heads * spec.v_head_dim};
   if (out_proj.weight.data == nullptr || out_proj.weight.shape != out_shape) {
     return absl::InvalidArgumentError(absl::StrCat(

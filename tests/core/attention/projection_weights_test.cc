@@ -117,6 +117,9 @@ TEST(ProjectionWeightsTest, ASpecThatIsWrongOrHugeIsRefused) {
   // num_heads * head_dim does not fit 64 bits.
   spec.num_heads = std::numeric_limits<std::int64_t>::max() / 2;
   spec.num_kv_heads = 1;
+  EXPECT_THAT(Error(MakeWeights(), spec),
+              HasSubstr("num_heads is 4611686018427387903"));
+  spec.num_heads = kMaxHeads;
   EXPECT_THAT(Error(MakeWeights(), spec), HasSubstr("q_proj.weight"));
 }
 
