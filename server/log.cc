@@ -4,6 +4,7 @@
 #include <memory>
 #include <type_traits>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -67,8 +68,11 @@ std::string ToText(const LogField::Value& value) {
         if constexpr (std::is_same_v<T, bool>) {
           return v ? "true" : "false";
         } else if constexpr (std::is_same_v<T, std::string>) {
+          // Control characters could forge a line, or move a cursor.
           const bool plain =
-              !v.empty() && v.find_first_of(" \"=\n\t") == std::string::npos;
+              !v.empty() && absl::c_all_of(v, [](unsigned char c) {
+                return c > ' ' && c != '"' && c != '=' && c != 0x7F;
+              });
           // JSON's quoting is what people expect of a quoted string.
           return plain ? v
                        : nlohmann::json(v).dump(
