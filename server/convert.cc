@@ -54,10 +54,10 @@ RowsView RowsOf(const TensorView& tensor, const RowsLayout& rows,
 
 absl::StatusOr<ConvertedRequest> ConvertRequest(
     const v1::AttendRequest& request, const ModelWidths& model,
-    const ConvertLimits& limits) {
+    const ConvertLimits& limits, MemoryBudget& budget) {
   ATTENTION_RETURN_IF_ERROR(CheckId(request));
   ATTENTION_ASSIGN_OR_RETURN(
-      const InputLayout layout,
+      InputLayout layout,
       ConvertLayout(request, model, limits.max_sequences, limits.max_tokens));
   ATTENTION_ASSIGN_OR_RETURN(const double scale,
                              ConvertScale(request, layout.spec));
@@ -68,7 +68,7 @@ absl::StatusOr<ConvertedRequest> ConvertRequest(
   }
   ATTENTION_ASSIGN_OR_RETURN(
       Outputs outputs,
-      Outputs::Create(request, layout, limits.max_response_bytes));
+      Outputs::Create(request, layout, limits.max_response_bytes, budget));
 
   std::vector<Sequence> sequences;
   sequences.reserve(layout.q_rows.lengths.size());
@@ -87,10 +87,9 @@ absl::StatusOr<ConvertedRequest> ConvertRequest(
          .contexts = outputs.Contexts(layout, b),
          .attn_weights = outputs.AttentionWeights(layout, b)});
   }
-  return ConvertedRequest{.spec = layout.spec,
+  return ConvertedRequest{.layout = std::move(layout),
                           .sequences = std::move(sequences),
-                          .outputs = std::move(outputs),
-                          .tokens = layout.tokens};
+                          .outputs = std::move(outputs)};
 }
 
 }  // namespace attention

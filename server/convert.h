@@ -22,18 +22,18 @@ struct ConvertLimits {
 
 // A request that the engine can take as it is.
 struct ConvertedRequest {
-  AttentionSpec spec{};
+  InputLayout layout{};
   // Inputs point into the request, outputs into `outputs`.
   std::vector<Sequence> sequences{};
   Outputs outputs;
-  std::int64_t tokens = 0;
 };
 
 // InvalidArgument, naming the field, what it is and what is allowed, for every
-// request that can never succeed. `request` must outlive the result.
+// request that can never succeed; ResourceExhausted when `budget` has no room
+// for its answer. `request` must outlive the result.
 absl::StatusOr<ConvertedRequest> ConvertRequest(
     const v1::AttendRequest& request, const ModelWidths& model,
-    const ConvertLimits& limits);
+    const ConvertLimits& limits, MemoryBudget& budget);
 
 }  // namespace attention
 

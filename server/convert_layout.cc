@@ -98,6 +98,10 @@ absl::Status SetSdpaWidths(InputLayout& layout) {
     return Invalid("keys: num_kv_heads is ", spec.num_kv_heads,
                    ", it must divide num_heads ", spec.num_heads);
   }
+  if (spec.num_heads > kMaxHeads) {
+    return Invalid("queries: num_heads is ", spec.num_heads,
+                   ", allowed is [1, ", kMaxHeads, "]");
+  }
   if (layout.keys.shape[width_axis] != spec.head_dim) {
     return Invalid("keys: head_dim is ", layout.keys.shape[width_axis],
                    ", queries have ", spec.head_dim);

@@ -70,7 +70,7 @@ absl::Status SetBytes(absl::string_view field, std::int64_t max_bytes,
     return absl::InvalidArgumentError(absl::StrCat(
         field, " would be ", tensor.shape.ToString(), " of ",
         DTypeName(tensor.dtype), ", a response may hold ", max_bytes,
-        " bytes (--max-response-bytes); send fewer sequences"));
+        " bytes of it (--max-response-bytes); send fewer sequences"));
   }
   tensor.bytes = *count * size;
   return absl::OkStatus();
@@ -92,7 +92,8 @@ void Allocate(OutputTensor& tensor) {
 
 absl::StatusOr<Outputs> Outputs::Create(const v1::AttendRequest& request,
                                         const InputLayout& layout,
-                                        std::int64_t max_bytes) {
+                                        std::int64_t max_bytes,
+                                        MemoryBudget& budget) {
   Outputs outputs;
   ATTENTION_ASSIGN_OR_RETURN(
       const DType dtype,
@@ -104,7 +105,8 @@ absl::StatusOr<Outputs> Outputs::Create(const v1::AttendRequest& request,
   contexts.dtype = dtype;
   const int row_rank = layout.queries.shape.rank() - (layout.packed ? 1 : 2);
   contexts.shape = ContextsShape(layout, row_rank == 2);
-  ATTENTION_RETURN_IF_ERROR(SetBytes("contexts", max_bytes, contexts));
+  const std::int64_t max_tensor_bytes = max_bytes - kMaxResponseHeaderBytes;
+  ATTENTION_RETURN_IF_ERROR(SetBytes("contexts", max_tensor_bytes, contexts));
   OutputTensor& weights = outputs.attn_weights_;
   weights.dtype = dtype;
   if (outputs.weights_kind_ != AttnWeights::kNone) {
@@ -116,11 +118,12 @@ absl::StatusOr<Outputs> Outputs::Create(const v1::AttendRequest& request,
     }
     weights.shape = *shape;
     ATTENTION_RETURN_IF_ERROR(
-        SetBytes("attn_weights", max_bytes - contexts.bytes, weights));
-    Allocate(weights);
+        SetBytes("attn_weights", max_tensor_bytes - contexts.bytes, weights));
   }
+  ATTENTION_ASSIGN_OR_RETURN(outputs.reservation_,
+                             budget.Reserve(contexts.bytes + weights.bytes));
   Allocate(contexts);
-  if (!layout.packed) outputs.ZeroPadding(layout);
+  if (outputs.weights_kind_ != AttnWeights::kNone) Allocate(weights);
   return outputs;
 }
 
@@ -151,6 +154,7 @@ AttnWeightsView Outputs::AttentionWeights(const InputLayout& layout,
 }
 
 void Outputs::ZeroPadding(const InputLayout& layout) {
+  if (layout.packed) return;
   const RowsLayout& q = layout.q_rows;
   const RowsLayout& kv = layout.kv_rows;
   const std::int64_t heads = WeightHeads(weights_kind_, layout);

@@ -10,11 +10,16 @@
 #include "attention/v1/attention.pb.h"
 #include "core/attention/sequence.h"
 #include "server/convert_layout.h"
+#include "server/memory_budget.h"
 
 namespace attention {
 
-// A tensor of the response. Uninitialised but for its padding: the engine
-// writes every element of every sequence.
+// What a response message may take besides its tensors' elements: id, timing,
+// shapes and tags.
+inline constexpr std::int64_t kMaxResponseHeaderBytes = 1024;
+
+// A tensor of the response. Uninitialised: the engine writes every element of
+// every sequence.
 struct OutputTensor {
   DType dtype = DType::kF32;
   Shape shape{};
@@ -26,11 +31,15 @@ struct OutputTensor {
 class Outputs {
  public:
   // InvalidArgument for an output type or kind of weights that is unknown, and
-  // for tensors that together are larger than `max_bytes`, before any memory is
-  // taken.
+  // for a response larger than `max_bytes`; ResourceExhausted when `budget` has
+  // no room for it. Then no memory was taken.
   static absl::StatusOr<Outputs> Create(const v1::AttendRequest& request,
                                         const InputLayout& layout,
-                                        std::int64_t max_bytes);
+                                        std::int64_t max_bytes,
+                                        MemoryBudget& budget);
+
+  // Before a padded response is sent.
+  void ZeroPadding(const InputLayout& layout);
 
   // Where the engine writes sequence `b`.
   MutableRowsView Contexts(const InputLayout& layout, std::int64_t b) const;
@@ -41,15 +50,18 @@ class Outputs {
   OutputTensor& contexts() { return contexts_; }
   // Without data when no weights are wanted.
   OutputTensor& attn_weights() { return attn_weights_; }
+  // To be kept as long as the memory of a tensor.
+  const std::shared_ptr<const MemoryBudget::Reservation>& reservation() const {
+    return reservation_;
+  }
 
  private:
   Outputs() = default;
 
-  void ZeroPadding(const InputLayout& layout);
-
   AttnWeights weights_kind_ = AttnWeights::kNone;
   OutputTensor contexts_;
   OutputTensor attn_weights_;
+  std::shared_ptr<const MemoryBudget::Reservation> reservation_;
   // Element at which the weights of each sequence start, [batch].
   std::vector<std::int64_t> weights_starts_;
 };

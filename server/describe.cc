@@ -2,8 +2,10 @@
 
 #include <string>
 
+#include "core/attention/attention_spec.h"
 #include "core/attention/isa.h"
 #include "core/model/model_registry.h"
+#include "server/attend_stream.h"
 #include "server/convert_tensor.h"
 #include "server/version.h"
 
@@ -60,6 +62,11 @@ void DescribeServer(const ServiceContext& context,
   limits.set_max_queue_tokens(engine.max_queue_tokens);
   limits.set_max_sequences(options.max_sequences);
   limits.set_max_id_bytes(kMaxIdBytes);
+  limits.set_max_batch_bytes(engine.max_batch_bytes);
+  limits.set_max_inflight_bytes(options.max_inflight_bytes);
+  limits.set_max_heads(kMaxHeads);
+  limits.set_max_head_dim(kMaxHeadDim);
+  limits.set_max_stream_requests(kMaxStreamRequests);
 }
 
 }  // namespace attention

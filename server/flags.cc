@@ -68,23 +68,61 @@ bool IsGiven(const CLI::Option& option, const std::vector<std::string>& args) {
   return false;
 }
 
-// Makes flags of the environment variables whose flag is not given. CLI11 can
-// read variables too, but lets the file of --config win over them.
-void AddEnvironment(const CLI::App& app, std::vector<std::string>& args) {
-  std::vector<std::string> added;
+// A value that an environment variable gives.
+struct Variable {
+  std::string flag;
+  std::string name;
+  std::string value;
+};
+
+// The variables whose flag is not given.
+std::vector<Variable> ReadEnvironment(const CLI::App& app,
+                                      const std::vector<std::string>& args) {
+  std::vector<Variable> variables;
   for (const CLI::Option* option : app.get_options()) {
+    const std::string flag = option->get_name();
+    const bool is_action = !option->get_configurable() && flag != "--config";
+    if (is_action || IsGiven(*option, args)) continue;
+    const std::string name = VariableName(*option);
     // NOLINTNEXTLINE(concurrency-mt-unsafe): there are no threads yet.
-    const char* value = std::getenv(VariableName(*option).c_str());
-    if (value == nullptr || IsGiven(*option, args)) continue;
-    std::vector<std::string> items = {value};
-    if (option->get_items_expected_max() > 1) {
-      items = absl::StrSplit(value, ',', absl::SkipEmpty());
+    const char* value = std::getenv(name.c_str());
+    if (value == nullptr || *value == '\0') continue;
+    // What Kubernetes says of a service named `attention-grpc`.
+    const bool is_port = flag == "--grpc-port" || flag == "--metrics-port";
+    if (is_port && absl::StartsWith(value, "tcp://")) continue;
+    variables.push_back({flag, name, value});
+  }
+  return variables;
+}
+
+// Makes flags of them. CLI11 can read variables too, but lets the file of
+// --config win over them.
+void AddArgs(const CLI::App& app, const std::vector<Variable>& variables,
+             std::vector<std::string>& args) {
+  for (const Variable& variable : variables) {
+    std::vector<std::string> items = {variable.value};
+    if (app.get_option(variable.flag)->get_items_expected_max() > 1) {
+      items = absl::StrSplit(variable.value, ',', absl::SkipEmpty());
     }
     for (const std::string& item : items) {
-      added.push_back(absl::StrCat(option->get_name(), "=", item));
+      args.push_back(absl::StrCat(variable.flag, "=", item));
     }
   }
-  args.insert(args.end(), added.begin(), added.end());
+}
+
+// A complaint about a flag that nobody wrote helps nobody: names the variable.
+std::string NameVariables(std::string text,
+                          const std::vector<Variable>& variables) {
+  for (const Variable& variable : variables) {
+    // With what follows, as a flag may begin with another's name.
+    for (const char* end : {" ", ":"}) {
+      text = absl::StrReplaceAll(
+          text, {{absl::StrCat(variable.flag, end),
+                  absl::StrCat(variable.flag, " (", variable.name, "=",
+                               variable.value, ")", end)}});
+    }
+  }
+  return text;
 }
 
 // Defines flags, group by group.
@@ -163,6 +201,8 @@ void DefinePerformance(Definer& define, ServerOptions& options) {
                "Tokens of one batch, and so of the largest request");
   define.Value("--max-batch-requests", "COUNT", engine.max_batch_requests,
                "Requests of one batch");
+  define.Value("--max-batch-bytes", "BYTES", engine.max_batch_bytes,
+               "Working memory of the batches that run at once");
 }
 
 void DefineLimits(Definer& define, ServerOptions& options) {
@@ -171,9 +211,12 @@ void DefineLimits(Definer& define, ServerOptions& options) {
   define.Value("--max-request-bytes", "BYTES", options.max_request_bytes,
                "Bytes of one request message");
   define.Value("--max-response-bytes", "BYTES", options.max_response_bytes,
-               "Bytes of the tensors in one response");
+               "Bytes of one response message");
   define.Value("--max-sequences", "COUNT", options.max_sequences,
                "Sequences of one request");
+  define.Value("--max-inflight-bytes", "BYTES", options.max_inflight_bytes,
+               "Bytes of requests under way and their answers; one more is "
+               "refused");
   define.Value("--max-queue-requests", "COUNT", engine.max_queue_requests,
                "Requests that wait; one more is refused");
   define.Value("--max-queue-tokens", "TOKENS", engine.max_queue_tokens,
@@ -201,7 +244,8 @@ void DefineActions(CLI::App& app, Definer& define, Actions& actions) {
   define.Action("--print-config", actions.print_config,
                 "Print the configuration in effect, as --config reads it");
   define.Action("--check-config", actions.check_config,
-                "Check the configuration and leave: 0 is right, 2 is wrong");
+                "Check the configuration, models are not opened, and leave:\n"
+                "0 is right, 2 is wrong");
   define.Action("--version", actions.version, "Print the version and leave");
 }
 
@@ -235,21 +279,30 @@ Flags ParseFlags(std::vector<std::string> args) {
   DefineActions(app, define, actions);
   app.allow_config_extras(CLI::config_extras_mode::error);
 
-  AddEnvironment(app, args);
+  const std::vector<Variable> variables = ReadEnvironment(app, args);
+  AddArgs(app, variables, args);
   // CLI11 takes arguments from the back.
   std::reverse(args.begin(), args.end());
   try {
     app.parse(std::move(args));
   } catch (const CLI::CallForHelp&) {
     return Leave(0, app.help());
+  } catch (const CLI::ConfigError& error) {
+    // CLI11 calls every file INI, and a key that no flag has unparsable.
+    return Complain(absl::StrCat(
+        "--config: ",
+        absl::StrReplaceAll(error.what(), {{"INI was not able to parse",
+                                            "there is no flag for the key"}})));
   } catch (const CLI::ParseError& error) {
-    return Complain(error.what());
+    return Complain(NameVariables(error.what(), variables));
   }
   if (actions.version) {
     return Leave(0, absl::StrCat("attention-server ", kVersion, "\n"));
   }
   const absl::Status status = flags.options.Validate();
-  if (!status.ok()) return Complain(status.message());
+  if (!status.ok()) {
+    return Complain(NameVariables(std::string(status.message()), variables));
+  }
   if (actions.print_config) {
     // An empty list would be printed, and read back, as one empty model.
     if (flags.options.models.empty()) {

@@ -22,6 +22,9 @@ constexpr int kMinPingIntervalMs = 10000;
 // What may be under way of one request: 300 MB/s at 50 ms of delay.
 constexpr int kWindowBytes = 16 << 20;
 
+// Calls of one connection at a time; a client with more waits or connects again.
+constexpr int kMaxConcurrentStreams = 1024;
+
 void Configure(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_request_bytes));
   // convert_outputs.h has limited the tensors before they were computed.
@@ -33,6 +36,8 @@ void Configure(const ServerOptions& options, grpc::ServerBuilder& builder) {
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
       kMinPingIntervalMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                             kMaxConcurrentStreams);
   // Probing for bandwidth now and then holds a message of megabytes back for
   // ten seconds (gRPC 1.51); a fixed window serves fast and far links alike.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
@@ -74,6 +79,8 @@ absl::Status GrpcListener::Impl::Start(const ServerOptions& options) {
         "; the port is in use or the address is not of this machine, choose "
         "another, or 0 for any free port"));
   }
+  // gRPC's own health service begins with SERVING: a probe may see that for the
+  // moment until here. Nothing fails then, a first request is only slower.
   SetServing(false);
   return absl::OkStatus();
 }

@@ -33,14 +33,14 @@ prometheus::Histogram::BucketBoundaries PowersOfTwo(int last) {
   return buckets;
 }
 
-// The engine's own numbers, read when somebody asks for them.
-class EngineGauges : public prometheus::Collectable {
+class GaugesCollector : public prometheus::Collectable {
  public:
-  explicit EngineGauges(std::function<EngineStats()> stats)
-      : stats_(std::move(stats)) {}
+  explicit GaugesCollector(std::function<Gauges()> gauges)
+      : gauges_(std::move(gauges)) {}
 
   std::vector<MetricFamily> Collect() const override {
-    const EngineStats stats = stats_();
+    const Gauges gauges = gauges_();
+    const EngineStats& stats = gauges.engine;
     return {Gauge("attention_queued_requests", "Requests that wait",
                   stats.queued_requests),
             Gauge("attention_queued_tokens", "Tokens that wait",
@@ -48,7 +48,12 @@ class EngineGauges : public prometheus::Collectable {
             Gauge("attention_running_requests", "Requests being computed",
                   stats.running_requests),
             Gauge("attention_running_batches", "Batches being computed",
-                  stats.running_batches)};
+                  stats.running_batches),
+            Gauge("attention_open_requests",
+                  "Requests whose answer is not sent", gauges.open_requests),
+            Gauge("attention_inflight_bytes",
+                  "Memory of requests and of answers that are not sent",
+                  gauges.inflight_bytes)};
   }
 
  private:
@@ -64,7 +69,7 @@ class EngineGauges : public prometheus::Collectable {
     return family;
   }
 
-  std::function<EngineStats()> stats_;
+  std::function<Gauges()> gauges_;
 };
 
 double Seconds(std::chrono::nanoseconds duration) {
@@ -85,8 +90,8 @@ prometheus::Histogram& AddHistogram(
 
 class Metrics::Impl {
  public:
-  Impl(std::function<EngineStats()> stats, const std::string& isa)
-      : gauges_(std::make_shared<EngineGauges>(std::move(stats))) {
+  Impl(std::function<Gauges()> gauges, const std::string& isa)
+      : gauges_(std::make_shared<GaugesCollector>(std::move(gauges))) {
     prometheus::BuildGauge()
         .Name("attention_build_info")
         .Help("1, with the version and the vector instructions in use")
@@ -126,7 +131,7 @@ class Metrics::Impl {
  private:
   const std::shared_ptr<prometheus::Registry> registry_ =
       std::make_shared<prometheus::Registry>();
-  const std::shared_ptr<EngineGauges> gauges_;
+  const std::shared_ptr<GaugesCollector> gauges_;
   prometheus::Family<prometheus::Counter>& requests_ =
       prometheus::BuildCounter()
           .Name("attention_requests_total")
@@ -153,9 +158,8 @@ class Metrics::Impl {
   std::unique_ptr<prometheus::Exposer> exposer_;
 };
 
-Metrics::Metrics(std::function<EngineStats()> engine_stats,
-                 const std::string& isa)
-    : impl_(std::make_unique<Impl>(std::move(engine_stats), isa)) {}
+Metrics::Metrics(std::function<Gauges()> gauges, const std::string& isa)
+    : impl_(std::make_unique<Impl>(std::move(gauges), isa)) {}
 
 Metrics::~Metrics() = default;
 

@@ -18,11 +18,18 @@ namespace attention {
 // not: clients must not be able to make new time series.
 inline constexpr char kUnknownModelLabel[] = "unknown";
 
+// Numbers that are read when somebody asks for them.
+struct Gauges {
+  EngineStats engine{};
+  std::int64_t open_requests = 0;
+  std::int64_t inflight_bytes = 0;
+};
+
 // Thread-safe.
 class Metrics {
  public:
-  // `engine_stats` is called by every scrape.
-  Metrics(std::function<EngineStats()> engine_stats, const std::string& isa);
+  // `gauges` is called by every scrape.
+  Metrics(std::function<Gauges()> gauges, const std::string& isa);
   ~Metrics();
 
   Metrics(const Metrics&) = delete;

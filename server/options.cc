@@ -1,5 +1,6 @@
 #include "server/options.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +11,8 @@ namespace attention {
 namespace {
 
 constexpr std::int64_t kMaxInt32 = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kMiB = std::int64_t{1} << 20;
+constexpr std::int64_t kTiB = std::int64_t{1} << 40;
 
 // Collects what is wrong, so that one start shows every mistake.
 class Complaints {
@@ -52,6 +55,22 @@ void CheckEngine(const EngineOptions& engine, Complaints& complaints) {
   complaints.CheckRange<std::int64_t>("--max-queue-tokens",
                                       engine.max_queue_tokens,
                                       engine.max_batch_tokens, kMaxInt32);
+  complaints.CheckRange("--max-batch-bytes", engine.max_batch_bytes, kMiB,
+                        kTiB);
+}
+
+void CheckLimits(const ServerOptions& options, Complaints& complaints) {
+  const std::int64_t request = options.max_request_bytes;
+  const std::int64_t response = options.max_response_bytes;
+  complaints.CheckRange<std::int64_t>("--max-request-bytes", request, 1024,
+                                      kMaxInt32);
+  complaints.CheckRange<std::int64_t>("--max-response-bytes", response, 4096,
+                                      kMaxInt32);
+  complaints.CheckRange<std::int64_t>("--max-sequences", options.max_sequences,
+                                      1, 65536);
+  // One request of the largest size must fit.
+  complaints.CheckRange("--max-inflight-bytes", options.max_inflight_bytes,
+                        std::max(kMiB, request + response), kTiB);
 }
 
 }  // namespace
@@ -89,12 +108,7 @@ absl::Status ServerOptions::Validate() const {
   if (!ParseMaxIsa(max_isa).has_value()) {
     complaints.CheckWord("--max-isa", max_isa, {"any", "avx2", "avx512"});
   }
-  complaints.CheckRange<std::int64_t>("--max-request-bytes", max_request_bytes,
-                                      1024, kMaxInt32);
-  complaints.CheckRange<std::int64_t>(
-      "--max-response-bytes", max_response_bytes, 1024, kMaxInt32 - 1023);
-  complaints.CheckRange<std::int64_t>("--max-sequences", max_sequences, 1,
-                                      65536);
+  CheckLimits(*this, complaints);
   complaints.CheckRange("--drain-seconds", drain_seconds, 0.0, 3600.0);
   complaints.CheckRange("--drain-delay-seconds", drain_delay_seconds, 0.0,
                         3600.0);

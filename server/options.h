@@ -58,10 +58,14 @@ struct ServerOptions {
 
   // Bytes of one request message. Range [1024, 2^31 - 1].
   std::int64_t max_request_bytes = std::int64_t{256} << 20;
-  // Bytes of the tensors in one response. Range [1024, 2^31 - 1024].
+  // Bytes of one response message. Range [4096, 2^31 - 1].
   std::int64_t max_response_bytes = std::int64_t{256} << 20;
   // Sequences of one request. Range [1, 65536].
   std::int64_t max_sequences = 4096;
+  // Bytes that requests under way and answers that are not sent hold together;
+  // one more is refused. Range [1 MiB, 1 TiB], and at least max_request_bytes +
+  // max_response_bytes.
+  std::int64_t max_inflight_bytes = std::int64_t{4} << 30;
 
   // -- Operation -----------------------------------------------------------
 

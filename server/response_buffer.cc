@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -44,7 +45,13 @@ std::string TensorPrefix(int field, const OutputTensor& tensor) {
   return prefix + body;
 }
 
-void FreeBytes(void* bytes) { delete[] static_cast<std::byte*>(bytes); }
+// What a slice owns while gRPC sends it.
+struct SentTensor {
+  std::unique_ptr<std::byte[]> data;
+  std::shared_ptr<const MemoryBudget::Reservation> reservation;
+};
+
+void FreeSentTensor(void* tensor) { delete static_cast<SentTensor*>(tensor); }
 
 // The message in pieces, in the order of the wire.
 class Pieces {
@@ -54,11 +61,14 @@ class Pieces {
     slices_.emplace_back(bytes);
   }
 
-  void Add(OutputTensor& tensor) {
+  void Add(OutputTensor& tensor,
+           std::shared_ptr<const MemoryBudget::Reservation> reservation) {
     size_ += tensor.bytes;
-    std::byte* const data = tensor.data.release();
+    auto sent = std::make_unique<SentTensor>(
+        SentTensor{std::move(tensor.data), std::move(reservation)});
+    std::byte* const data = sent->data.get();
     slices_.emplace_back(data, static_cast<std::size_t>(tensor.bytes),
-                         FreeBytes, data);
+                         FreeSentTensor, sent.release());
   }
 
   // Makes what was added so far the field `field` of an outer message.
@@ -101,11 +111,11 @@ grpc::ByteBuffer MakeResponseBuffer(const std::string& id,
   pieces.Add(small.SerializeAsString() +
              TensorPrefix(v1::AttendResponse::kContextsFieldNumber,
                           outputs.contexts()));
-  pieces.Add(outputs.contexts());
+  pieces.Add(outputs.contexts(), outputs.reservation());
   if (outputs.weights_kind() != AttnWeights::kNone) {
     pieces.Add(TensorPrefix(v1::AttendResponse::kAttnWeightsFieldNumber,
                             outputs.attn_weights()));
-    pieces.Add(outputs.attn_weights());
+    pieces.Add(outputs.attn_weights(), outputs.reservation());
   }
   if (framing == ResponseFraming::kStream) {
     pieces.Wrap(v1::AttendStreamResponse::kResponseFieldNumber);

@@ -15,6 +15,7 @@
 #include "server/demo_model.h"
 #include "server/grpc_listener.h"
 #include "server/log.h"
+#include "server/memory_budget.h"
 #include "server/metrics.h"
 #include "server/open_requests.h"
 #include "server/port_file.h"
@@ -51,6 +52,7 @@ class Server::Impl {
   ModelRegistry registry_;
   std::unique_ptr<Engine> engine_;
   OpenRequests open_requests_;
+  MemoryBudget budget_{options_.max_inflight_bytes};
   std::unique_ptr<Metrics> metrics_;
   std::unique_ptr<GrpcListener> listener_;
   int metrics_port_ = -1;
@@ -64,15 +66,21 @@ absl::Status Server::Impl::Start() {
   }
   ATTENTION_RETURN_IF_ERROR(LoadAll());
   ATTENTION_ASSIGN_OR_RETURN(engine_, Engine::Create(options_.engine));
-  metrics_ = std::make_unique<Metrics>([this] { return engine_->Stats(); },
-                                       IsaInUse());
+  metrics_ = std::make_unique<Metrics>(
+      [this] {
+        return Gauges{.engine = engine_->Stats(),
+                      .open_requests = open_requests_.count(),
+                      .inflight_bytes = budget_.used_bytes()};
+      },
+      IsaInUse());
   ATTENTION_ASSIGN_OR_RETURN(
       listener_, GrpcListener::Create({.options = options_,
                                        .topology = topology_,
                                        .registry = registry_,
                                        .engine = *engine_,
                                        .metrics = *metrics_,
-                                       .open_requests = open_requests_}));
+                                       .open_requests = open_requests_,
+                                       .budget = budget_}));
   if (options_.metrics_port >= 0) {
     ATTENTION_ASSIGN_OR_RETURN(
         metrics_port_, metrics_->Serve(options_.host, options_.metrics_port));

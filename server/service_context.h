@@ -5,6 +5,7 @@
 #include "core/base/cpu.h"
 #include "core/engine/engine.h"
 #include "core/model/model_registry.h"
+#include "server/memory_budget.h"
 #include "server/metrics.h"
 #include "server/open_requests.h"
 #include "server/options.h"
@@ -19,6 +20,7 @@ struct ServiceContext {
   Engine& engine;
   Metrics& metrics;
   OpenRequests& open_requests;
+  MemoryBudget& budget;
 };
 
 }  // namespace attention

@@ -63,9 +63,11 @@ void WriteOutputs(const Sequence& s, std::int64_t num_heads) {
 }
 
 void Check(const v1::AttendRequest& request, const ModelWidths& model) {
+  MemoryBudget budget(1 << 20);
   const auto converted = ConvertRequest(
       request, model,
-      {.max_response_bytes = 1 << 20, .max_sequences = 64, .max_tokens = 1024});
+      {.max_response_bytes = 1 << 20, .max_sequences = 64, .max_tokens = 1024},
+      budget);
   if (!converted.ok()) {
     Require(converted.status().code() == absl::StatusCode::kInvalidArgument);
     Require(!converted.status().message().empty());
@@ -78,10 +80,10 @@ void Check(const v1::AttendRequest& request, const ModelWidths& model) {
     TouchRows(s.queries, s.q_len);
     TouchRows(s.keys, s.kv_len);
     TouchRows(s.values, s.kv_len);
-    TouchMask(s, converted->spec.num_heads);
-    WriteOutputs(s, converted->spec.num_heads);
+    TouchMask(s, converted->layout.spec.num_heads);
+    WriteOutputs(s, converted->layout.spec.num_heads);
   }
-  Require(tokens == converted->tokens && tokens <= 1024);
+  Require(tokens == converted->layout.tokens && tokens <= 1024);
 }
 
 }  // namespace

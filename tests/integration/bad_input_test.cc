@@ -164,6 +164,11 @@ TEST_F(BadInputTest, ServerInfoTellsTheLimits) {
   EXPECT_EQ(info.limits().max_batch_tokens(), 512);
   EXPECT_EQ(info.limits().max_sequences(), 8);
   EXPECT_EQ(info.limits().max_id_bytes(), 256);
+  EXPECT_EQ(info.limits().max_batch_bytes(), std::int64_t{4} << 30);
+  EXPECT_EQ(info.limits().max_inflight_bytes(), std::int64_t{4} << 30);
+  EXPECT_EQ(info.limits().max_heads(), 4096);
+  EXPECT_EQ(info.limits().max_head_dim(), 1024);
+  EXPECT_EQ(info.limits().max_stream_requests(), 32);
 }
 
 TEST_F(BadInputTest, ModelsAreListedWithSdpaFirst) {

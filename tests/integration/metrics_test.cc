@@ -1,5 +1,6 @@
 // Proves that requests are counted by model and code, that clients cannot make
 // time series, and that a metrics port in use is told.
+#include <chrono>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -53,6 +54,24 @@ TEST(MetricsTest, RequestsAreCountedByModelAndCode) {
   }
   EXPECT_THAT(text, HasSubstr("version=\"" ATTENTION_VERSION "\""));
   EXPECT_THAT(text, Not(HasSubstr("no-such-model")));
+}
+
+// gRPC cancels a call at its deadline: it must not be counted as the caller's
+// change of mind.
+TEST(MetricsTest, ADeadlineThatPassesIsCountedAsSuch) {
+  TestServer server(WithMetrics());
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::milliseconds(200));
+  // Seconds of work in a message of 12 MB.
+  v1::AttendResponse response;
+  const grpc::Status status = server.stub().Attend(
+      &context, SelfAttention("minilm/0", 1, 16384, 384), &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+  ASSERT_TRUE(server.WaitForMetric("attention_open_requests", 0));
+  EXPECT_THAT(server.HttpGet("/metrics"),
+              HasSubstr("attention_requests_total{code=\"DEADLINE_EXCEEDED\","
+                        "model=\"minilm/0\"} 1\n"));
 }
 
 TEST(MetricsTest, APortInUseIsTold) {

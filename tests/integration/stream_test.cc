@@ -84,10 +84,29 @@ TEST(StreamTest, AnEmptyStreamEndsWell) {
   EXPECT_TRUE(stream->Finish().ok());
 }
 
+TEST(StreamTest, ALongIdComesBackShortenedToWholeCharacters) {
+  TestServer server;
+  grpc::ClientContext context;
+  const auto stream = server.stub().AttendStream(&context);
+  // 401 bytes; the 256th is the first half of a character.
+  std::string id = "x";
+  for (int i = 0; i < 200; ++i) id += "\u00E9";
+  EXPECT_TRUE(stream->Write(SmallSdpaRequest(id)));
+  stream->WritesDone();
+  v1::AttendStreamResponse answer;
+  ASSERT_TRUE(stream->Read(&answer));
+  EXPECT_EQ(answer.error().id(), id.substr(0, 255));
+  EXPECT_EQ(answer.error().code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_FALSE(stream->Read(&answer));
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
 // A client that writes and never reads: the server stops reading, the client's
 // writes stall, and leaving is the only way out.
 TEST(StreamTest, AClientThatNeverReadsFillsNothingAndMayLeave) {
-  TestServer server;
+  ServerOptions options = TestServerOptions();
+  options.metrics_port = 0;
+  TestServer server(options);
   grpc::ClientContext context;
   const auto stream = server.stub().AttendStream(&context);
   std::thread writer([&] {
@@ -96,8 +115,14 @@ TEST(StreamTest, AClientThatNeverReadsFillsNothingAndMayLeave) {
     for (int i = 0; i < 64 && stream->Write(request); ++i) {
     }
   });
+  EXPECT_TRUE(server.WaitForMetric("attention_open_requests", 32));
   // Other clients are served meanwhile.
-  for (int i = 0; i < 20; ++i) ExpectGoodRequestSucceeds(server);
+  for (int i = 0; i < 20; ++i) {
+    ExpectGoodRequestSucceeds(server);
+    // One may be theirs: a client has its answer before the server is told.
+    EXPECT_LE(server.Metric("attention_open_requests"), 33);
+  }
+  EXPECT_TRUE(server.WaitForMetric("attention_open_requests", 32));
   context.TryCancel();
   writer.join();
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);

@@ -32,7 +32,12 @@ ModelWidths Layer() {
 ModelWidths Sdpa() { return {.name = "sdpa", .is_sdpa = true}; }
 
 const ConvertLimits kLimits = {
-    .max_response_bytes = 4096, .max_sequences = 4, .max_tokens = 32};
+    .max_response_bytes = 5120, .max_sequences = 4, .max_tokens = 32};
+
+MemoryBudget& Budget() {
+  static MemoryBudget budget(1 << 30);
+  return budget;
+}
 
 struct BadRequest {
   std::string name;
@@ -75,9 +80,9 @@ class BadRequestTest : public ::testing::TestWithParam<BadRequest> {};
 TEST_P(BadRequestTest, IsRefusedWithAMessage) {
   const BadRequest& bad = GetParam();
   v1::AttendRequest request = GoodRequest(bad.model);
-  ASSERT_TRUE(ConvertRequest(request, bad.model, kLimits).ok());
+  ASSERT_TRUE(ConvertRequest(request, bad.model, kLimits, Budget()).ok());
   bad.spoil(request);
-  const auto converted = ConvertRequest(request, bad.model, kLimits);
+  const auto converted = ConvertRequest(request, bad.model, kLimits, Budget());
   EXPECT_EQ(converted.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(converted.status().message()),
               HasSubstr(bad.message));
@@ -240,6 +245,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadRequest{"SdpaHeadDimDiffers", Sdpa(),
                    [](R& r) { SetKeysValues(r, {2, 5, 2, 5}, {2, 5, 2, 4}); },
                    "keys: head_dim is 5, queries have 4"},
+        BadRequest{"SdpaTooManyHeads", Sdpa(),
+                   [](R& r) { SetQueries(r, {1, 1, 4097, 1}); },
+                   "queries: num_heads is 4097, allowed is [1, 4096]"},
         BadRequest{"SdpaHeadTooWide", Sdpa(),
                    [](R& r) { SetQueries(r, {1, 1, 1, 1025}); },
                    "queries: head_dim is 1025, allowed is [1, 1024]"},
@@ -305,7 +313,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadRequest{"LargeContexts", Sdpa(),
                    [](R& r) { SetKeysValues(r, {2, 5, 2, 4}, {2, 5, 2, 512}); },
                    "contexts would be [2, 3, 2, 512] of F32, a response may "
-                   "hold 4096 bytes (--max-response-bytes)"},
+                   "hold 4096 bytes of it (--max-response-bytes)"},
         BadRequest{"LargeWeights", Layer(),
                    [](R& r) {
                      SetQueries(r, {2, 16, 8});
@@ -319,17 +327,29 @@ TEST(BadRequestTest, SelfAttentionNeedsKeysWhereTheirWidthDiffers) {
   ModelWidths model = Layer();
   model.kdim = 6;
   const v1::AttendRequest request = SelfAttention("m", 2, 3, 8);
-  const auto converted = ConvertRequest(request, model, kLimits);
+  const auto converted = ConvertRequest(request, model, kLimits, Budget());
   EXPECT_THAT(std::string(converted.status().message()),
               HasSubstr("keys and values are absent, model minilm/0 takes kdim "
                         "6 and vdim 8"));
+}
+
+TEST(BadRequestTest, AnAnswerThatTheBudgetHasNoRoomForIsRefused) {
+  const v1::AttendRequest request = SelfAttention("m", 2, 3, 8);
+  // Contexts take 2 * 3 * 8 * 4 bytes.
+  MemoryBudget large(192);
+  EXPECT_TRUE(ConvertRequest(request, Layer(), kLimits, large).ok());
+  MemoryBudget small(191);
+  EXPECT_EQ(ConvertRequest(request, Layer(), kLimits, small).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(small.used_bytes(), 0);
+  EXPECT_EQ(large.used_bytes(), 0);
 }
 
 // The limits themselves are allowed.
 TEST(LimitsTest, TakeTheLargestAllowed) {
   v1::AttendRequest request = SelfAttention("m", 4, 8, 8);
   request.set_id(std::string(256, 'x'));
-  EXPECT_TRUE(ConvertRequest(request, Layer(), kLimits).ok());
+  EXPECT_TRUE(ConvertRequest(request, Layer(), kLimits, Budget()).ok());
 }
 
 }  // namespace

@@ -41,14 +41,20 @@ std::ptrdiff_t Offset(const std::byte* data, const v1::Tensor& tensor) {
   return data - reinterpret_cast<const std::byte*>(tensor.data().data());
 }
 
+MemoryBudget& Budget() {
+  static MemoryBudget budget(1 << 30);
+  return budget;
+}
+
 ConvertedRequest MustConvert(const v1::AttendRequest& request,
                              const ModelWidths& model) {
-  auto converted = ConvertRequest(request, model, kLimits);
+  auto converted = ConvertRequest(request, model, kLimits, Budget());
   EXPECT_TRUE(converted.ok()) << converted.status();
   return *std::move(converted);
 }
 
-// What the engine does: writes every element of every sequence.
+// What the engine does, which writes every element of every sequence, and what
+// is done before the answer is sent.
 void FillOutputs(ConvertedRequest& converted, std::int64_t contexts_width,
                  std::int64_t heads) {
   const float one = 1;
@@ -69,6 +75,7 @@ void FillOutputs(ConvertedRequest& converted, std::int64_t contexts_width,
       }
     }
   }
+  converted.outputs.ZeroPadding(converted.layout);
 }
 
 std::vector<float> Floats(const OutputTensor& tensor) {
@@ -89,7 +96,7 @@ TEST(ConvertTest, PaddedCrossAttentionPointsIntoTheRequest) {
   const ConvertedRequest converted = MustConvert(request, CrossLayer());
 
   ASSERT_EQ(converted.sequences.size(), 2u);
-  EXPECT_EQ(converted.tokens, 3 + 4);
+  EXPECT_EQ(converted.layout.tokens, 3 + 4);
   const Sequence& s = converted.sequences[1];
   EXPECT_EQ(s.q_len, 2);
   EXPECT_EQ(s.kv_len, 4);
@@ -131,7 +138,7 @@ TEST(ConvertTest, SdpaTakesItsSpecFromTheTensors) {
   ConvertedRequest converted = MustConvert(request, Sdpa());
 
   EXPECT_EQ(
-      converted.spec,
+      converted.layout.spec,
       (AttentionSpec{
           .num_heads = 4, .num_kv_heads = 2, .head_dim = 16, .v_head_dim = 6}));
   EXPECT_EQ(converted.outputs.contexts().shape, (Shape{2, 3, 4, 6}));

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <string>
 
@@ -96,6 +97,58 @@ TEST(FlagsTest, AWrongVariableIsAMistake) {
   EXPECT_EQ(ParseFlags({}).exit_code, 2);
 }
 
+TEST(FlagsTest, AComplaintNamesTheVariable) {
+  const ScopedEnv port("ATTENTION_GRPC_PORT", "70000");
+  EXPECT_THAT(ParseFlags({}).text,
+              HasSubstr("--grpc-port (ATTENTION_GRPC_PORT=70000) is 70000, "
+                        "allowed is [0, 65535]"));
+  const ScopedEnv workers("ATTENTION_WORKERS", "many");
+  const Flags flags = ParseFlags({});
+  EXPECT_EQ(flags.exit_code, 2);
+  EXPECT_THAT(flags.text, HasSubstr("ATTENTION_WORKERS=many"));
+  EXPECT_EQ(ParseFlags({"--workers=1", "--grpc-port=1"}).exit_code,
+            std::nullopt);
+}
+
+TEST(FlagsTest, AnEmptyVariableIsNone) {
+  const ScopedEnv port("ATTENTION_GRPC_PORT", "");
+  const ScopedEnv demo("ATTENTION_DEMO_MODEL", "");
+  const ScopedEnv model("ATTENTION_MODEL", "");
+  const Flags flags = ParseFlags({});
+  ASSERT_FALSE(flags.exit_code.has_value()) << flags.text;
+  EXPECT_EQ(flags.options.grpc_port, ServerOptions{}.grpc_port);
+  EXPECT_FALSE(flags.options.demo_model);
+  EXPECT_TRUE(flags.options.models.empty());
+}
+
+TEST(FlagsTest, ActionsAreFlagsOnly) {
+  for (const char* name :
+       {"ATTENTION_VERSION", "ATTENTION_HELP", "ATTENTION_PRINT_CONFIG",
+        "ATTENTION_CHECK_CONFIG"}) {
+    const ScopedEnv action(name, "1");
+    EXPECT_FALSE(ParseFlags({}).exit_code.has_value()) << name;
+  }
+}
+
+TEST(FlagsTest, KubernetesServiceLinksAreNotPorts) {
+  const ScopedEnv grpc("ATTENTION_GRPC_PORT", "tcp://10.0.0.1:8001");
+  const ScopedEnv metrics("ATTENTION_METRICS_PORT", "tcp://10.0.0.1:8002");
+  const Flags flags = ParseFlags({});
+  ASSERT_FALSE(flags.exit_code.has_value()) << flags.text;
+  EXPECT_EQ(flags.options.grpc_port, ServerOptions{}.grpc_port);
+  EXPECT_EQ(flags.options.metrics_port, ServerOptions{}.metrics_port);
+  const ScopedEnv workers("ATTENTION_WORKERS", "tcp://10.0.0.1:1");
+  const Flags wrong = ParseFlags({});
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.text, HasSubstr("ATTENTION_WORKERS=tcp://10.0.0.1:1"));
+}
+
+TEST(FlagsTest, AVariableNamesTheConfiguration) {
+  const std::string path = WriteTempFile("variable.toml", "grpc-port=7\n");
+  const ScopedEnv config("ATTENTION_CONFIG", path.c_str());
+  EXPECT_EQ(ParseFlags({}).options.grpc_port, 7);
+}
+
 TEST(FlagsTest, PrintedConfigurationIsReadBack) {
   const Flags first = ParseFlags(
       {"--print-config", "--model", "a=/x y", "--model", "b=/z", "--demo-model",
@@ -143,7 +196,8 @@ TEST(FlagsTest, MistakesLeaveWithTwoAndSayWhat) {
   const std::string path = WriteTempFile("unknown.toml", "gprc-port=1\n");
   const Flags unknown_key = ParseFlags({"--config", path});
   EXPECT_EQ(unknown_key.exit_code, 2);
-  EXPECT_THAT(unknown_key.text, HasSubstr("gprc-port"));
+  EXPECT_THAT(unknown_key.text,
+              HasSubstr("--config: there is no flag for the key gprc-port"));
 }
 
 TEST(FlagsTest, VersionIsOneLine) {

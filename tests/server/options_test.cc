@@ -34,9 +34,12 @@ TEST(OptionsTest, EachLimitIsAllowedAndOneMoreIsNot) {
   EXPECT_EQ(Complaint([](auto& o) { o.max_request_bytes = 1023; }),
             "--max-request-bytes is 1023, allowed is [1024, 2147483647]");
   EXPECT_EQ(Complaint([](auto& o) { o.max_request_bytes = 2147483647; }), "");
-  EXPECT_EQ(Complaint([](auto& o) { o.max_response_bytes = 2147482625; }),
-            "--max-response-bytes is 2147482625, allowed is [1024, "
-            "2147482624]");
+  EXPECT_EQ(Complaint([](auto& o) { o.max_response_bytes = 2147483648; }),
+            "--max-response-bytes is 2147483648, allowed is [4096, "
+            "2147483647]");
+  EXPECT_EQ(Complaint([](auto& o) { o.engine.max_batch_bytes = 1048575; }),
+            "--max-batch-bytes is 1048575, allowed is [1048576, "
+            "1099511627776]");
   EXPECT_EQ(Complaint([](auto& o) { o.max_sequences = 0; }),
             "--max-sequences is 0, allowed is [1, 65536]");
   EXPECT_EQ(Complaint([](auto& o) { o.drain_seconds = -0.5; }),
@@ -55,6 +58,13 @@ TEST(OptionsTest, NotANumberIsOutOfRange) {
 TEST(OptionsTest, AQueueHoldsAtLeastOneBatch) {
   EXPECT_EQ(Complaint([](auto& o) { o.engine.max_queue_tokens = 1000; }),
             "--max-queue-tokens is 1000, allowed is [65536, 2147483647]");
+}
+
+TEST(OptionsTest, OneLargestRequestAndItsAnswerMayBeUnderWay) {
+  EXPECT_EQ(Complaint([](auto& o) { o.max_inflight_bytes = 512 << 20; }), "");
+  EXPECT_EQ(Complaint([](auto& o) { o.max_inflight_bytes = (512 << 20) - 1; }),
+            "--max-inflight-bytes is 536870911, allowed is [536870912, "
+            "1099511627776]");
 }
 
 TEST(OptionsTest, WordsAreChecked) {

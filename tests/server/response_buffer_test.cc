@@ -17,12 +17,13 @@ namespace attention {
 namespace {
 
 // Outputs of two sequences whose bytes are 1, 2, 3, ...
-Outputs MakeOutputs(v1::AttnWeights kind) {
+Outputs MakeOutputs(v1::AttnWeights kind, MemoryBudget& budget) {
   v1::AttendRequest request = SmallSdpaRequest();
   request.set_attn_weights(kind);
   auto converted = ConvertRequest(
       request, {.name = "sdpa", .is_sdpa = true},
-      {.max_response_bytes = 4096, .max_sequences = 2, .max_tokens = 6});
+      {.max_response_bytes = 4096, .max_sequences = 2, .max_tokens = 6},
+      budget);
   EXPECT_TRUE(converted.ok()) << converted.status();
   Outputs outputs = std::move(converted->outputs);
   for (OutputTensor* tensor : {&outputs.contexts(), &outputs.attn_weights()}) {
@@ -62,9 +63,10 @@ const AttentionTiming kTiming = {.queue = std::chrono::microseconds(12),
                                  .batch_tokens = 789};
 
 TEST(ResponseBufferTest, UnaryResponseIsAnAttendResponse) {
-  const auto response = Parse<v1::AttendResponse>(
-      MakeResponseBuffer("the id", kTiming, MakeOutputs(v1::ATTN_WEIGHTS_NONE),
-                         ResponseFraming::kUnary));
+  MemoryBudget budget(4096);
+  const auto response = Parse<v1::AttendResponse>(MakeResponseBuffer(
+      "the id", kTiming, MakeOutputs(v1::ATTN_WEIGHTS_NONE, budget),
+      ResponseFraming::kUnary));
   EXPECT_EQ(response.id(), "the id");
   ExpectTensor(response.contexts(), {2, 3, 2, 4});
   EXPECT_FALSE(response.has_attn_weights());
@@ -75,12 +77,24 @@ TEST(ResponseBufferTest, UnaryResponseIsAnAttendResponse) {
 }
 
 TEST(ResponseBufferTest, StreamResponseWrapsTheSame) {
-  const auto response = Parse<v1::AttendStreamResponse>(
-      MakeResponseBuffer("7", kTiming, MakeOutputs(v1::ATTN_WEIGHTS_PER_HEAD),
-                         ResponseFraming::kStream));
+  MemoryBudget budget(4096);
+  const auto response = Parse<v1::AttendStreamResponse>(MakeResponseBuffer(
+      "7", kTiming, MakeOutputs(v1::ATTN_WEIGHTS_PER_HEAD, budget),
+      ResponseFraming::kStream));
   EXPECT_EQ(response.response().id(), "7");
   ExpectTensor(response.response().contexts(), {2, 3, 2, 4});
   ExpectTensor(response.response().attn_weights(), {2, 2, 3, 3});
+}
+
+TEST(ResponseBufferTest, TheBudgetIsHeldUntilTheBufferGoes) {
+  MemoryBudget budget(4096);
+  grpc::ByteBuffer buffer = MakeResponseBuffer(
+      "7", kTiming, MakeOutputs(v1::ATTN_WEIGHTS_PER_HEAD, budget),
+      ResponseFraming::kUnary);
+  // Contexts [2, 3, 2, 4] and weights [2, 2, 3, 3] of 4 bytes.
+  EXPECT_EQ(budget.used_bytes(), 4 * (48 + 36));
+  buffer.Clear();
+  EXPECT_EQ(budget.used_bytes(), 0);
 }
 
 TEST(ResponseBufferTest, StreamErrorKeepsCodeAndMessage) {

@@ -5,12 +5,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 #include "server/log.h"
@@ -82,6 +86,27 @@ std::string TestServer::HttpGet(const std::string& path) const {
   }
   close(fd);
   return answer;
+}
+
+double TestServer::Metric(const std::string& name) const {
+  const std::string answer = HttpGet("/metrics");
+  for (absl::string_view line : absl::StrSplit(answer, '\n')) {
+    double value = -1;
+    if (absl::ConsumePrefix(&line, name + " ") &&
+        absl::SimpleAtod(line, &value)) {
+      return value;
+    }
+  }
+  return -1;
+}
+
+bool TestServer::WaitForMetric(const std::string& name, double value) const {
+  const auto limit =
+      std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (Metric(name) != value) {
+    if (std::chrono::steady_clock::now() > limit) return false;
+  }
+  return true;
 }
 
 }  // namespace attention

@@ -34,6 +34,11 @@ class TestServer {
   // What an HTTP GET of `path` on the metrics port answers, head and body;
   // needs options.metrics_port = 0.
   std::string HttpGet(const std::string& path) const;
+  // The value of a metric without labels; -1 when there is none. Needs
+  // options.metrics_port = 0.
+  double Metric(const std::string& name) const;
+  // Asks until `name` is `value`; false after half a minute.
+  bool WaitForMetric(const std::string& name, double value) const;
 
  private:
   std::unique_ptr<Server> server_;

@@ -16,10 +16,10 @@
 namespace attention {
 
 ServerProcess::ServerProcess(const std::vector<std::string>& args) {
-  const char* binary = std::getenv("ATTENTION_SERVER");
+  const char* binary = std::getenv("ATTENTION_SERVER_BINARY");
   int pipe_ends[2];
   if (binary == nullptr || pipe(pipe_ends) != 0) {
-    std::fprintf(stderr, "ATTENTION_SERVER is not set\n");
+    std::fprintf(stderr, "ATTENTION_SERVER_BINARY is not set\n");
     std::abort();
   }
   std::vector<char*> argv = {const_cast<char*>(binary)};

@@ -10,8 +10,8 @@
 
 namespace attention {
 
-// Starts the binary of the environment variable ATTENTION_SERVER and reads what
-// it logs. Kills it when destroyed.
+// Starts the binary of the environment variable ATTENTION_SERVER_BINARY and
+// reads what it logs. Kills it when destroyed.
 class ServerProcess {
  public:
   explicit ServerProcess(const std::vector<std::string>& args);
