@@ -1,10 +1,12 @@
 #include "server/grpc_listener.h"
 
 #include <chrono>
+#include <future>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "grpc/grpc.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
@@ -22,8 +24,11 @@ constexpr int kMinPingIntervalMs = 10000;
 // What may be under way of one request: 300 MB/s at 50 ms of delay.
 constexpr int kWindowBytes = 16 << 20;
 
-// Calls of one connection at a time; a client with more waits or connects again.
+// Calls of one connection at a time; a client with more waits or connects
+// again.
 constexpr int kMaxConcurrentStreams = 1024;
+
+constexpr std::chrono::milliseconds kCancelInterval{20};
 
 void Configure(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_request_bytes));
@@ -53,6 +58,7 @@ class GrpcListener::Impl {
 
   absl::Status Start(const ServerOptions& options);
   void SetServing(bool serving);
+  void CloseConnections();
   void Shutdown();
   int port() const { return port_; }
 
@@ -60,6 +66,8 @@ class GrpcListener::Impl {
   // Destroyed after the server that calls it.
   AttentionService service_;
   std::unique_ptr<grpc::Server> server_;
+  // grpc::Server::Shutdown, which returns when the last call has ended.
+  std::future<void> closing_;
   int port_ = 0;
 };
 
@@ -95,9 +103,18 @@ void GrpcListener::Impl::SetServing(bool serving) {
   }
 }
 
+void GrpcListener::Impl::CloseConnections() {
+  closing_ = std::async(std::launch::async, [this] { server_->Shutdown(); });
+}
+
 void GrpcListener::Impl::Shutdown() {
   if (server_ == nullptr) return;
-  server_->Shutdown(std::chrono::system_clock::now());
+  if (!closing_.valid()) CloseConnections();
+  // Somebody may still watch our health, which gRPC would wait for. Again and
+  // again, as the other thread may not have closed the port yet.
+  do {
+    grpc_server_cancel_all_calls(server_->c_server());
+  } while (closing_.wait_for(kCancelInterval) == std::future_status::timeout);
   server_.reset();
 }
 
@@ -115,6 +132,8 @@ GrpcListener::GrpcListener(std::unique_ptr<Impl> impl)
 GrpcListener::~GrpcListener() { Shutdown(); }
 
 void GrpcListener::SetServing(bool serving) { impl_->SetServing(serving); }
+
+void GrpcListener::CloseConnections() { impl_->CloseConnections(); }
 
 void GrpcListener::Shutdown() { impl_->Shutdown(); }
 

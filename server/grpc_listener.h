@@ -9,7 +9,7 @@
 
 namespace attention {
 
-// Serves from Create to Shutdown. Thread-safe but for Shutdown.
+// Serves from Create to Shutdown. Thread-safe but for closing.
 class GrpcListener {
  public:
   // Binds and serves; health says NOT_SERVING. FailedPrecondition when the port
@@ -25,6 +25,10 @@ class GrpcListener {
 
   // What grpc.health.v1 answers, overall and for each service.
   void SetServing(bool serving);
+
+  // Closes the port and tells clients to connect elsewhere (GOAWAY); the calls
+  // that there are go on. Once.
+  void CloseConnections();
 
   // Closes the port, cancels the calls that there are and waits for them.
   void Shutdown();

@@ -1,5 +1,5 @@
 // attention-server: flags -> Server -> wait for a signal -> drain -> leave.
-#include <csignal>
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -10,33 +10,12 @@
 #include "server/log.h"
 #include "server/malloc_tuning.h"
 #include "server/server.h"
+#include "server/signals.h"
 
 namespace {
 
 constexpr int kExitBadConfiguration = 2;
 constexpr int kExitBroken = 1;
-
-sigset_t StopSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  return signals;
-}
-
-// Waits for the first signal; from then on the next one ends the process.
-int WaitForStopSignal(const sigset_t& signals) {
-  int signal_number = 0;
-  sigwait(&signals, &signal_number);
-  // A handler, because as process 1 of a container the default action of a
-  // signal is to ignore it.
-  struct sigaction leave = {};
-  leave.sa_handler = [](int number) { std::_Exit(128 + number); };
-  sigaction(SIGTERM, &leave, nullptr);
-  sigaction(SIGINT, &leave, nullptr);
-  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
-  return signal_number;
-}
 
 int Fail(int exit_code, const absl::Status& status) {
   attention::Log(attention::LogLevel::kError, "start_failed",
@@ -53,10 +32,8 @@ int main(int argc, char** argv) {
     std::fputs(flags.text.c_str(), *flags.exit_code == 0 ? stdout : stderr);
     return *flags.exit_code;
   }
-  // Before there are threads: they inherit the mask, so that only
-  // WaitForStopSignal takes the signals.
-  const sigset_t signals = StopSignals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  const auto started = std::chrono::steady_clock::now();
+  attention::StopSignals signals;
   attention::TuneMalloc();
   attention::ConfigureLog(flags.options.log_level, flags.options.log_format);
 
@@ -64,8 +41,15 @@ int main(int argc, char** argv) {
   if (!server.ok()) return Fail(kExitBadConfiguration, server.status());
   const absl::Status warm = (*server)->WarmUp();
   if (!warm.ok()) return Fail(kExitBroken, warm);
+  signals.DrainOnSignal();
+  const std::chrono::duration<double> seconds =
+      std::chrono::steady_clock::now() - started;
+  attention::Log(attention::LogLevel::kInfo, "ready",
+                 {{"grpc_port", std::int64_t{(*server)->grpc_port()}},
+                  {"seconds", seconds.count()}});
+  const int number = signals.Wait();
   attention::Log(attention::LogLevel::kInfo, "signal",
-                 {{"number", std::int64_t{WaitForStopSignal(signals)}}});
+                 {{"number", std::int64_t{number}}});
   (*server)->Stop();
   return 0;
 }

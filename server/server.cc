@@ -47,8 +47,6 @@ class Server::Impl {
   // whose requests need the engine, whose models and options are before it.
   const ServerOptions options_;
   const CpuTopology topology_ = ReadCpuTopology();
-  const std::chrono::steady_clock::time_point started_ =
-      std::chrono::steady_clock::now();
   ModelRegistry registry_;
   std::unique_ptr<Engine> engine_;
   OpenRequests open_requests_;
@@ -145,10 +143,6 @@ void Server::Impl::LogStart() const {
 absl::Status Server::Impl::WarmUp() {
   ATTENTION_RETURN_IF_ERROR(attention::WarmUp(*engine_, registry_.List()));
   listener_->SetServing(true);
-  const std::chrono::duration<double> seconds =
-      std::chrono::steady_clock::now() - started_;
-  Log(LogLevel::kInfo, "ready",
-      {{"grpc_port", std::int64_t{grpc_port()}}, {"seconds", seconds.count()}});
   return absl::OkStatus();
 }
 
@@ -161,6 +155,7 @@ void Server::Impl::Stop() {
        {"open_requests", open_requests_.count()}});
   std::this_thread::sleep_for(
       std::chrono::duration<double>(options_.drain_delay_seconds));
+  listener_->CloseConnections();
   engine_->Close();
   const bool drained = open_requests_.WaitUntilNone(
       std::chrono::duration<double>(options_.drain_seconds));
