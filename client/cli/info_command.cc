@@ -60,7 +60,12 @@ ExitCode RunInfo(const CommandLine& line) {
                 {"max_queue_requests", info->max_queue_requests},
                 {"max_queue_tokens", info->max_queue_tokens},
                 {"max_sequences", info->max_sequences},
-                {"max_id_bytes", info->max_id_bytes}};
+                {"max_id_bytes", info->max_id_bytes},
+                {"max_batch_bytes", info->max_batch_bytes},
+                {"max_inflight_bytes", info->max_inflight_bytes},
+                {"max_heads", info->max_heads},
+                {"max_head_dim", info->max_head_dim},
+                {"max_stream_requests", info->max_stream_requests}};
   for (const auto& [name, value] : limits) {
     std::printf("%-19s %lld\n", name, static_cast<long long>(value));
   }

@@ -287,7 +287,12 @@ ServerInfo ToServerInfo(const v1::GetServerInfoResponse& response) {
           .max_queue_requests = limits.max_queue_requests(),
           .max_queue_tokens = limits.max_queue_tokens(),
           .max_sequences = limits.max_sequences(),
-          .max_id_bytes = limits.max_id_bytes()};
+          .max_id_bytes = limits.max_id_bytes(),
+          .max_batch_bytes = limits.max_batch_bytes(),
+          .max_inflight_bytes = limits.max_inflight_bytes(),
+          .max_heads = limits.max_heads(),
+          .max_head_dim = limits.max_head_dim(),
+          .max_stream_requests = limits.max_stream_requests()};
 }
 
 }  // namespace attention

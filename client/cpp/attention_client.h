@@ -31,9 +31,8 @@ namespace attention {
 // Element types on the wire, little-endian.
 enum class ElementType : std::uint8_t { kF32, kF16, kBF16, kBool };
 
-// Bytes of one element.
+// Bytes of one element; "f32", "f16", "bf16" or "bool".
 std::size_t ElementSize(ElementType dtype);
-// "f32", "f16", "bf16" or "bool".
 absl::string_view ElementName(ElementType dtype);
 
 // A dense, row-major tensor that somebody keeps in memory. Copying one copies
@@ -144,6 +143,11 @@ struct ServerInfo {
   std::int64_t max_queue_tokens = 0;
   std::int64_t max_sequences = 0;
   std::int64_t max_id_bytes = 0;
+  std::int64_t max_batch_bytes = 0;
+  std::int64_t max_inflight_bytes = 0;
+  std::int64_t max_heads = 0;
+  std::int64_t max_head_dim = 0;
+  std::int64_t max_stream_requests = 0;
 };
 
 struct ClientOptions {
@@ -161,10 +165,8 @@ using AttendDone = absl::AnyInvocable<void(absl::StatusOr<AttendResult>) &&>;
 
 // A connection to a server, or to several behind one name (round robin).
 // Thread-safe; each client has a connection of its own.
-//
 // Errors carry the server's code and message. From the client itself:
-//   InvalidArgument    an option, timeout or tensor that cannot be right, or a
-//                      request larger than the server's limit
+//   InvalidArgument    a bad option, timeout or tensor, or too large a request
 //   Unavailable        no server answers there
 //   DeadlineExceeded   no answer in time
 //   Cancelled          the client was destroyed meanwhile
@@ -189,9 +191,7 @@ class Client {
 
  private:
   class Impl;
-
   explicit Client(std::unique_ptr<Impl> impl);
-
   std::unique_ptr<Impl> impl_;
 };
 

@@ -64,9 +64,13 @@ TEST_F(CommandTest, InfoShowsTheServer) {
   const CommandResult result = Run("info");
 
   EXPECT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_THAT(result.out, AllOf(HasSubstr("version             9.8.7\n"),
-                                HasSubstr("isa                 fake_isa\n"),
-                                HasSubstr("max_request_bytes   2147483647\n")));
+  EXPECT_THAT(result.out,
+              AllOf(HasSubstr("version             9.8.7\n"),
+                    HasSubstr("isa                 fake_isa\n"),
+                    HasSubstr("max_request_bytes   2147483647\n"),
+                    HasSubstr("\nmax_batch_bytes     101\nmax_inflight_bytes  "
+                              "102\nmax_heads           103\nmax_head_dim      "
+                              "  104\nmax_stream_requests 105\n")));
 }
 
 TEST_F(CommandTest, HealthIsExitCode0OnlyWhileTheServerServes) {

@@ -158,7 +158,13 @@ class FakeAttentionService::Impl final : public v1::AttentionService::Service {
     response->set_cpu("Fake CPU");
     response->set_isa("fake_isa");
     response->set_workers(3);
-    response->mutable_limits()->set_max_request_bytes(max_request_bytes_);
+    v1::Limits* limits = response->mutable_limits();
+    limits->set_max_request_bytes(max_request_bytes_);
+    limits->set_max_batch_bytes(101);
+    limits->set_max_inflight_bytes(102);
+    limits->set_max_heads(103);
+    limits->set_max_head_dim(104);
+    limits->set_max_stream_requests(105);
     return grpc::Status::OK;
   }
 
