@@ -93,6 +93,10 @@ AttendStreamReactor::Actions AttendStreamReactor::NextActions() {
     writing_ = true;
     actions.write = true;
   }
+  if (!reading_ && !reads_over_ && context_.open_requests.closed()) {
+    reads_over_ = true;
+    stopped_ = true;
+  }
   if (!reading_ && !reads_over_ && open_ < kMaxStreamRequests) {
     reading_ = true;
     actions.read = true;
@@ -100,6 +104,11 @@ AttendStreamReactor::Actions AttendStreamReactor::NextActions() {
   if (reads_over_ && !reading_ && !writing_ && open_ == 0) {
     finished_ = true;
     actions.finish = true;
+    if (stopped_) {
+      actions.status = grpc::Status(
+          grpc::StatusCode::UNAVAILABLE,
+          "the server is stopping; open the stream on another connection");
+    }
   }
   return actions;
 }
@@ -107,7 +116,7 @@ AttendStreamReactor::Actions AttendStreamReactor::NextActions() {
 void AttendStreamReactor::Run(const Actions& actions) {
   if (actions.write) StartWrite(&answer_);
   if (actions.read) StartRead(&request_);
-  if (actions.finish) Finish(grpc::Status::OK);
+  if (actions.finish) Finish(actions.status);
 }
 
 }  // namespace attention

@@ -38,6 +38,7 @@ class AttendStreamReactor final
     bool read = false;
     bool write = false;
     bool finish = false;
+    grpc::Status status = grpc::Status::OK;
   };
 
   // A worker thread has the answer to a request.
@@ -62,6 +63,8 @@ class AttendStreamReactor final
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   // Nothing more will be read: half-closed by the client, or cancelled.
   bool reads_over_ ABSL_GUARDED_BY(mutex_) = false;
+  // Nothing more is read because the server stops.
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   // Nobody listens: answers are dropped.
   bool broken_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;

@@ -2,6 +2,7 @@
 #ifndef SERVER_OPEN_REQUESTS_H_
 #define SERVER_OPEN_REQUESTS_H_
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -17,6 +18,10 @@ class OpenRequests {
   void Enter() ABSL_LOCKS_EXCLUDED(mutex_);
   void Leave() ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // From here on streams read no more requests, and end.
+  void Close() { closed_.store(true); }
+  bool closed() const { return closed_.load(); }
+
   // True once there are none, false after `timeout`.
   bool WaitUntilNone(std::chrono::duration<double> timeout)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -24,6 +29,7 @@ class OpenRequests {
   std::int64_t count() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  std::atomic<bool> closed_ = false;
   mutable Mutex mutex_;
   std::condition_variable_any none_;
   std::int64_t count_ ABSL_GUARDED_BY(mutex_) = 0;

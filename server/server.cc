@@ -157,6 +157,7 @@ void Server::Impl::Stop() {
       std::chrono::duration<double>(options_.drain_delay_seconds));
   listener_->CloseConnections();
   engine_->Close();
+  open_requests_.Close();
   const bool drained = open_requests_.WaitUntilNone(
       std::chrono::duration<double>(options_.drain_seconds));
   if (!drained) {

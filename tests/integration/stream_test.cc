@@ -1,5 +1,6 @@
 // Proves that a stream answers each request once, survives bad ones, holds only
 // so many, and may be left at any time.
+#include <future>
 #include <map>
 #include <set>
 #include <string>
@@ -99,6 +100,38 @@ TEST(StreamTest, ALongIdComesBackShortenedToWholeCharacters) {
   EXPECT_EQ(answer.error().code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_FALSE(stream->Read(&answer));
   EXPECT_TRUE(stream->Finish().ok());
+}
+
+// While another request is finished, which takes seconds.
+TEST(StreamTest, AStreamEndsWhenTheServerStops) {
+  ServerOptions options = TestServerOptions();
+  options.metrics_port = 0;
+  TestServer server(options);
+  grpc::ClientContext long_context;
+  v1::AttendRequest long_request;
+  long_request.set_model("sdpa");
+  *long_request.mutable_queries() = RampTensor({1, 8192, 16, 8});
+  v1::AttendResponse long_response;
+  std::promise<grpc::Status> long_done;
+  server.stub().async()->Attend(
+      &long_context, &long_request, &long_response,
+      [&](const grpc::Status& status) { long_done.set_value(status); });
+  ASSERT_TRUE(server.WaitForMetric("attention_running_requests", 1));
+
+  grpc::ClientContext context;
+  const auto stream = server.stub().AttendStream(&context);
+  ASSERT_TRUE(stream->Write(SmallSdpaRequest()));
+  v1::AttendStreamResponse answer;
+  ASSERT_TRUE(stream->Read(&answer));
+  std::thread stop([&] { server.server().Stop(); });
+  while (stream->Write(SmallSdpaRequest()) && stream->Read(&answer)) {
+  }
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(), HasSubstr("the server is stopping"));
+  const grpc::Status long_status = long_done.get_future().get();
+  EXPECT_TRUE(long_status.ok()) << long_status.error_message();
+  stop.join();
 }
 
 // A client that writes and never reads: the server stops reading, the client's
