@@ -17,9 +17,11 @@ void TuneMalloc() {
   // Arenas: enough that gRPC's threads and the workers seldom meet, few enough
   // that what one freed is near to what the next one takes.
   constexpr int kArenas = 4;
+  // NOLINTBEGIN(concurrency-mt-unsafe): main calls this before any thread is.
   mallopt(M_MMAP_THRESHOLD, kMapFrom);
   mallopt(M_TRIM_THRESHOLD, kKeepBytes);
   mallopt(M_ARENA_MAX, kArenas);
+  // NOLINTEND(concurrency-mt-unsafe)
 #endif
 }
 

@@ -149,13 +149,13 @@ class Products {
   }
 
   // The first of a key stays.
-  CompiledPtr Insert(const Key& key, CompiledPtr compiled)
+  CompiledPtr Insert(const Key& key, const CompiledPtr& compiled)
       ABSL_LOCKS_EXCLUDED(mutex_) {
     // Destroyed after the lock is free.
     absl::flat_hash_map<Key, CompiledPtr> dropped;
     const MutexLock lock(mutex_);
     if (products_.size() >= kMaxProducts) products_.swap(dropped);
-    return products_.try_emplace(key, std::move(compiled)).first->second;
+    return products_.try_emplace(key, compiled).first->second;
   }
 
   Mutex mutex_;
