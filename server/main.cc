@@ -33,8 +33,8 @@ int main(int argc, char** argv) {
     return *flags.exit_code;
   }
   const auto started = std::chrono::steady_clock::now();
-  attention::StopSignals signals;
   attention::TuneMalloc();
+  attention::StopSignals signals;
   attention::ConfigureLog(flags.options.log_level, flags.options.log_format);
 
   auto server = attention::Server::Create(std::move(flags.options));
