@@ -355,7 +355,7 @@ TEST_F(ClientTest, DestructionCancelsWhatIsInFlight) {
     Client client = Connect();
     fake_.Hold();
     client.AttendAsync(SmallCall(),
-                       [&ended](absl::StatusOr<AttendResult> result) {
+                       [&ended](const absl::StatusOr<AttendResult>& result) {
                          ended = result.status();
                        });
     fake_.WaitForAttendCalls(1);
@@ -373,10 +373,10 @@ TEST_F(ClientTest, TheDeleterOfAnOwnerMayCallTheClient) {
                   .queries = Tensor::View({1, 2, 3}, values)};
   call.queries.owner = std::shared_ptr<const void>(
       values.data(), [&client, &second](const void* /*values*/) {
-        client.AttendAsync(SmallCall(),
-                           [&second](absl::StatusOr<AttendResult> result) {
-                             second.set_value(result.status());
-                           });
+        client.AttendAsync(
+            SmallCall(), [&second](const absl::StatusOr<AttendResult>& result) {
+              second.set_value(result.status());
+            });
       });
 
   client.AttendAsync(call, [](const absl::StatusOr<AttendResult>&) {});

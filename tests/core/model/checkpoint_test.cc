@@ -51,7 +51,8 @@ TEST_F(CheckpointTest, GetChecksDTypeAndShape) {
   const std::string path = directory_.PathOf("one.safetensors");
   const Checkpoint checkpoint = Checkpoint::Open(path).value();
 
-  const auto message = [&](const char* name, std::vector<std::int64_t> dims) {
+  const auto message = [&](const char* name,
+                           const std::vector<std::int64_t>& dims) {
     return std::string(checkpoint.Get(name, dims).status().message());
   };
 
