@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
 #include "grpc/grpc.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
@@ -121,8 +122,7 @@ void GrpcListener::Impl::Shutdown() {
 absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Create(
     const ServiceContext& context) {
   auto impl = std::make_unique<Impl>(context);
-  const absl::Status status = impl->Start(context.options);
-  if (!status.ok()) return status;
+  ATTENTION_RETURN_IF_ERROR(impl->Start(context.options));
   return std::unique_ptr<GrpcListener>(new GrpcListener(std::move(impl)));
 }
 

@@ -66,7 +66,8 @@ TEST(MemoryTest, AnswersThatNobodyReadsAreLimited) {
   const grpc::Status fits = Attend(server, attack, response);
   EXPECT_TRUE(fits.ok()) << fits.error_message();
   // Padding is zero, and a softmax over one key is one.
-  std::string expected(16'000'000, '\0');
+  std::string expected;
+  expected.resize(16'000'000);
   const float one = 1;
   expected.replace(0, sizeof(one), reinterpret_cast<const char*>(&one),
                    sizeof(one));
