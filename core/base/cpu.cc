@@ -223,6 +223,7 @@ std::vector<int> PinOrder(absl::string_view root) {
   }
   std::sort(ranks_and_cpus.begin(), ranks_and_cpus.end());
   std::vector<int> cpus;
+  cpus.reserve(ranks_and_cpus.size());
   for (const auto& [rank, cpu] : ranks_and_cpus) cpus.push_back(cpu);
   return cpus;
 }

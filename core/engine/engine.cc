@@ -64,19 +64,8 @@ class Engine::Impl {
         request.model.get(), request.sdpa_spec, request.sequences);
     queued.arrival = clock_.Now();
     queued.request = std::move(request);
-    absl::Status admitted;
     RequestQueue::Dropped dropped;
-    {
-      const MutexLock lock(mutex_);
-      admitted = closed_ ? Stopped() : queue_.Admit(queued);
-      if (absl::IsResourceExhausted(admitted) && queued.arrival >= next_drop_) {
-        // Requests whose callers are gone must not keep others out.
-        next_drop_ = queued.arrival + kDropInterval;
-        dropped = queue_.DropUnwanted(queued.arrival);
-        admitted = queue_.Admit(queued);
-      }
-      if (admitted.ok()) queue_.Push(std::move(queued));
-    }
+    const absl::Status admitted = Enqueue(queued, dropped);
     if (admitted.ok()) {
       work_.notify_one();
     } else {
@@ -145,6 +134,22 @@ class Engine::Impl {
       }
     }
     return absl::OkStatus();
+  }
+
+  // Moves the request into the queue, or says why not and leaves it.
+  absl::Status Enqueue(QueuedRequest& queued, RequestQueue::Dropped& dropped)
+      ABSL_LOCKS_EXCLUDED(mutex_) {
+    const MutexLock lock(mutex_);
+    if (closed_) return Stopped();
+    absl::Status admitted = queue_.Admit(queued);
+    if (absl::IsResourceExhausted(admitted) && queued.arrival >= next_drop_) {
+      // Requests whose callers are gone must not keep others out.
+      next_drop_ = queued.arrival + kDropInterval;
+      dropped = queue_.DropUnwanted(queued.arrival);
+      admitted = queue_.Admit(queued);
+    }
+    if (admitted.ok()) queue_.Push(std::move(queued));
+    return admitted;
   }
 
   static void Tell(RequestQueue::Dropped dropped, Clock::TimePoint now) {
