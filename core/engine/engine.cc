@@ -160,6 +160,12 @@ class Engine::Impl {
     }
   }
 
+  static void Tell(std::vector<Batch::Ended> ended) {
+    for (Batch::Ended& request : ended) {
+      std::move(request.done)(request.status, request.timing);
+    }
+  }
+
   bool Idle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return queue_.empty() && running_.empty() && !forming_ && answering_ == 0;
   }
@@ -172,8 +178,9 @@ class Engine::Impl {
     while (true) {
       if (CanForm()) {
         FormBatch();
-      } else if (const std::shared_ptr<Batch> batch = Next()) {
-        RunTile(batch, scratch);
+      } else if (std::shared_ptr<Batch> batch = Next()) {
+        // Moved, so that Retire lets the last one go, outside the lock.
+        RunTile(std::move(batch), scratch);
       } else if (stopping_ && running_.empty() && !forming_) {
         return;
       } else {
@@ -271,10 +278,7 @@ class Engine::Impl {
     AlignedBuffer arena = batch->TakeArena();
     if (arena.size_bytes() > kLargestFreeArena) arena.Free();
     batch.reset();
-    for (Batch::Ended& request : ended) {
-      std::move(request.done)(request.status, request.timing);
-    }
-    ended.clear();
+    Tell(std::move(ended));
     mutex_.lock();
     if (arena.size_bytes() > free_arena_.size_bytes()) {
       std::swap(arena, free_arena_);
@@ -287,10 +291,7 @@ class Engine::Impl {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     ++answering_;
     mutex_.unlock();
-    for (Batch::Ended& request : ended) {
-      std::move(request.done)(request.status, request.timing);
-    }
-    ended.clear();
+    Tell(std::move(ended));
     mutex_.lock();
     --answering_;
     NotifyIfIdle();
