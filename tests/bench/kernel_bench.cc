@@ -6,7 +6,6 @@
 #include <benchmark/benchmark.h>
 
 #include <chrono>
-#include <cstdio>
 #include <fstream>
 #include <map>
 #include <string>
@@ -15,6 +14,7 @@
 #include "core/base/cpu.h"
 #include "tests/bench/fma_peak.h"
 #include "tests/bench/layer_workload.h"
+#include "tests/bench/max_isa.h"
 #include "tests/bench/parts.h"
 
 namespace attention {
@@ -116,17 +116,7 @@ void RegisterLayers() {
 }  // namespace attention
 
 int main(int argc, char** argv) {
-  const char* isa = std::getenv("ATTENTION_BENCH_MAX_ISA");
-  if (isa != nullptr) {
-    const auto max_isa = attention::ParseMaxIsa(isa);
-    if (!max_isa.has_value() || !attention::SetMaxIsa(*max_isa)) {
-      std::fprintf(stderr,
-                   "ATTENTION_BENCH_MAX_ISA is %s, allowed are any, avx2 and "
-                   "avx512\n",
-                   isa);
-      return 2;
-    }
-  }
+  attention::LimitIsaByEnvironment();
   benchmark::AddCustomContext("cpu", attention::ReadCpuTopology().model_name);
   benchmark::AddCustomContext("isa", attention::IsaInUse());
   attention::RegisterParts();

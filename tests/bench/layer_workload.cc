@@ -1,11 +1,13 @@
 #include "tests/bench/layer_workload.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <future>
 #include <random>
 #include <string>
+#include <utility>
 
 namespace attention {
 namespace {
@@ -20,6 +22,17 @@ std::vector<float> RandomFloats(std::int64_t count, float limit,
 
 const std::byte* Bytes(const std::vector<float>& values) {
   return reinterpret_cast<const std::byte*>(values.data());
+}
+
+LayerBatch RandomBatch(const LayerShape& shape) {
+  std::mt19937 random(2);
+  return {.lengths = std::vector<LayerBatch::Lengths>(
+              static_cast<std::size_t>(shape.batch),
+              {.queries = shape.length, .keys = shape.length}),
+          .attn_weights = shape.attn_weights,
+          .is_causal = shape.is_causal,
+          .queries = RandomFloats(shape.batch * shape.length * shape.embed_dim,
+                                  1.0F, random)};
 }
 
 [[noreturn]] void Die(const absl::Status& status) {
@@ -64,53 +77,72 @@ std::shared_ptr<const Model> RandomModel(std::int64_t embed_dim,
 }
 
 LayerWorkload::LayerWorkload(const LayerShape& shape)
-    : shape_(shape), model_(RandomModel(shape.embed_dim, shape.num_heads)) {
-  std::mt19937 random(2);
-  const std::int64_t elements = shape.batch * shape.length * shape.embed_dim;
-  queries_ = RandomFloats(elements, 1.0F, random);
-  contexts_.resize(static_cast<std::size_t>(elements));
-  const std::int64_t matrix = shape.batch * shape.length * shape.length;
-  if (shape.attn_weights == AttnWeights::kHeadAverage) {
-    attn_weights_.resize(static_cast<std::size_t>(matrix));
-  } else if (shape.attn_weights == AttnWeights::kPerHead) {
-    attn_weights_.resize(static_cast<std::size_t>(matrix * shape.num_heads));
-  }
+    : LayerWorkload(RandomModel(shape.embed_dim, shape.num_heads),
+                    RandomBatch(shape)) {}
+
+LayerWorkload::LayerWorkload(std::shared_ptr<const Model> model,
+                             LayerBatch batch)
+    : model_(std::move(model)), batch_(std::move(batch)) {
+  contexts_.resize(batch_.queries.size());
+  if (batch_.attn_weights == AttnWeights::kNone) return;
+  std::int64_t pairs = 0;
+  for (const auto& length : batch_.lengths)
+    pairs += length.queries * length.keys;
+  attn_weights_.resize(static_cast<std::size_t>(pairs * WeightHeads()));
+}
+
+std::int64_t LayerWorkload::WeightHeads() const {
+  return batch_.attn_weights == AttnWeights::kPerHead ? model_->spec().num_heads
+                                                      : 1;
 }
 
 double LayerWorkload::Flops() const {
-  const auto b = static_cast<double>(shape_.batch);
-  const auto s = static_cast<double>(shape_.length);
-  const auto e = static_cast<double>(shape_.embed_dim);
-  const double pairs = shape_.is_causal ? s * (s + 1) / 2 : s * s;
-  return 8 * b * s * e * e + 4 * b * pairs * e;
+  const auto e = static_cast<double>(model_->embed_dim());
+  double flops = 0;
+  for (const auto& length : batch_.lengths) {
+    const auto queries = static_cast<double>(length.queries);
+    const auto keys = static_cast<double>(length.keys);
+    // Query i sees the first i + 1 keys.
+    const double seen = std::min(queries, keys);
+    const double pairs = batch_.is_causal
+                             ? seen * (seen + 1) / 2 + (queries - seen) * keys
+                             : queries * keys;
+    flops += 4 * (queries + keys) * e * e + 4 * pairs * e;
+  }
+  return flops;
 }
 
 AttentionRequest LayerWorkload::Request() {
   AttentionRequest request;
   request.model = model_;
-  const std::int64_t rows = shape_.length * shape_.embed_dim;
-  const std::int64_t matrix = shape_.length * shape_.length;
-  for (std::int64_t b = 0; b < shape_.batch; ++b) {
+  const std::int64_t embed_dim = model_->embed_dim();
+  const bool self_attention = batch_.keys.empty();
+  const std::byte* queries = Bytes(batch_.queries);
+  const std::byte* keys = Bytes(self_attention ? batch_.queries : batch_.keys);
+  float* contexts = contexts_.data();
+  float* attn_weights = attn_weights_.data();
+  for (const auto& length : batch_.lengths) {
     Sequence sequence;
-    sequence.q_len = shape_.length;
-    sequence.kv_len = shape_.length;
-    sequence.queries = {.data = Bytes(queries_) + b * rows * 4,
-                        .row_stride = shape_.embed_dim};
-    sequence.keys = sequence.queries;
-    sequence.values = sequence.queries;
+    sequence.q_len = length.queries;
+    sequence.kv_len = length.keys;
+    sequence.queries = {.data = queries, .row_stride = embed_dim};
+    sequence.keys = {.data = keys, .row_stride = embed_dim};
+    sequence.values = sequence.keys;
     sequence.scale = model_->spec().DefaultScale();
-    sequence.is_causal = shape_.is_causal;
-    sequence.contexts = {
-        .data = reinterpret_cast<std::byte*>(contexts_.data() + b * rows),
-        .row_stride = shape_.embed_dim};
-    const std::int64_t heads =
-        shape_.attn_weights == AttnWeights::kPerHead ? shape_.num_heads : 1;
-    if (shape_.attn_weights != AttnWeights::kNone) {
-      sequence.attn_weights = {.kind = shape_.attn_weights,
-                               .data = reinterpret_cast<std::byte*>(
-                                   attn_weights_.data() + b * heads * matrix),
-                               .head_stride = matrix,
-                               .row_stride = shape_.length};
+    sequence.is_causal = batch_.is_causal;
+    sequence.contexts = {.data = reinterpret_cast<std::byte*>(contexts),
+                         .row_stride = embed_dim};
+    queries += length.queries * embed_dim * 4;
+    keys += length.keys * embed_dim * 4;
+    contexts += length.queries * embed_dim;
+    if (batch_.attn_weights != AttnWeights::kNone) {
+      const std::int64_t matrix = length.queries * length.keys;
+      sequence.attn_weights = {
+          .kind = batch_.attn_weights,
+          .data = reinterpret_cast<std::byte*>(attn_weights),
+          .head_stride = matrix,
+          .row_stride = length.keys};
+      attn_weights += matrix * WeightHeads();
     }
     request.sequences.push_back(sequence);
   }

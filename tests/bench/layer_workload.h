@@ -1,4 +1,4 @@
-// A layer with random weights and a batch of random sequences for it.
+// A layer and a batch of sequences for it, random or given.
 #ifndef TESTS_BENCH_LAYER_WORKLOAD_H_
 #define TESTS_BENCH_LAYER_WORKLOAD_H_
 
@@ -20,16 +20,39 @@ struct LayerShape {
   bool is_causal = false;
 };
 
-// Self-attention in f32. Not thread-safe.
+// Sequences of any lengths. Rows of all sequences follow each other, and so do
+// their attention weights, each [heads, q_len, kv_len].
+struct LayerBatch {
+  struct Lengths {
+    std::int64_t queries = 1;
+    std::int64_t keys = 1;
+  };
+  std::vector<Lengths> lengths{};
+  AttnWeights attn_weights = AttnWeights::kNone;
+  bool is_causal = false;
+  std::vector<float> queries{};  // [sum of queries, embed_dim]
+  // [sum of keys, embed_dim], also the values; empty in self-attention.
+  std::vector<float> keys{};
+};
+
+// Runs in f32. Not thread-safe.
 class LayerWorkload {
  public:
+  // Random weights and inputs.
   explicit LayerWorkload(const LayerShape& shape);
 
-  const std::shared_ptr<const Model>& model() const { return model_; }
-  const std::vector<float>& queries() const { return queries_; }
+  // The tensors of `batch` have the sizes that its lengths say.
+  LayerWorkload(std::shared_ptr<const Model> model, LayerBatch batch);
 
-  // Floating-point operations that the layer cannot do without: 8 B S E^2 for
-  // the projections, 4 E for each pair of a query and a key that takes part.
+  const std::shared_ptr<const Model>& model() const { return model_; }
+  const std::vector<float>& queries() const { return batch_.queries; }
+  // What the last run answered.
+  const std::vector<float>& contexts() const { return contexts_; }
+  const std::vector<float>& attn_weights() const { return attn_weights_; }
+
+  // Floating-point operations that the layer cannot do without: 4 E^2 for each
+  // query and each key in the projections, 4 E for each pair of a query and a
+  // key that takes part.
   double Flops() const;
 
   // A request for the batch, answered into this object's memory.
@@ -39,9 +62,11 @@ class LayerWorkload {
   void Run(Engine& engine);
 
  private:
-  LayerShape shape_;
+  // Heads of each sequence's attention weights.
+  std::int64_t WeightHeads() const;
+
   std::shared_ptr<const Model> model_;
-  std::vector<float> queries_;
+  LayerBatch batch_;
   std::vector<float> contexts_;
   std::vector<float> attn_weights_;
 };
