@@ -1,0 +1,113 @@
+"""The table that a person reads while it is measured."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from .cases import Mode
+from .results import Entry, Results, Row
+from .roster import OURS, Peer
+
+SHAPE = 24
+PEER = 16
+
+
+def _style(code: str, text: str) -> str:
+    if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
+        return text
+    return f"\033[{code}m{text}\033[0m"
+
+
+def bold(text: str) -> str:
+    return _style("1", text)
+
+
+def dim(text: str) -> str:
+    return _style("2", text)
+
+
+def say(text: str = "") -> None:
+    print(text, flush=True)
+
+
+def print_heading(threads: int, mode: Mode, peers: list[Peer]) -> None:
+    """`peers` are the columns, those of ragged batches apart."""
+    count = "1 thread" if threads == 1 else f"{threads} threads"
+    say()
+    say(bold(f"{count}, {mode.title}"))
+    ours = f"{'FMA peak':>9}{'Attention Server':>26}"
+    names = "".join(f"{peer.label:>{PEER}}" for peer in peers)
+    say(" " * SHAPE + ours + names)
+    units = f"{'GFLOP/s':>9}{'ms':>10}{'GFLOP/s':>9}{'peak':>7}"
+    pairs = f"{'speed':>{PEER - 7}}{'peak':>7}" * len(peers)
+    say(dim(f"{'':{SHAPE}}{units}{pairs}"))
+
+
+def _ours(entry: Entry | None) -> str:
+    if entry is None:
+        return f"{'-':>10}{'-':>9}{'-':>7}"
+    return bold(
+        f"{entry.seconds * 1e3:10.2f}{entry.gflops:9.1f}"
+        f"{entry.peak_percent:5.0f} %"
+    )
+
+
+def _ratio(entry: Entry, width: int) -> str:
+    if entry.ratio is None:
+        return " " * width
+    text = f"{entry.ratio:.2f}x".rjust(width)
+    return _style("32" if entry.ratio >= 1 else "31", text)
+
+
+def _peer(entry: Entry | None) -> str:
+    if entry is None:
+        return f"{'-':>{PEER}}"
+    return _ratio(entry, PEER - 7) + f"{entry.peak_percent:5.0f} %"
+
+
+def print_row(row: Row, peers: list[Peer]) -> None:
+    line = f"{row.title:{SHAPE}}{row.peak_gflops:9.1f}"
+    line += _ours(row.entries.get(OURS))
+    line += "".join(_peer(row.entries.get(peer.name)) for peer in peers)
+    say(line)
+
+
+def print_tokens(row: Row, labels: dict[str, str]) -> None:
+    """Real tokens a second, for a ragged batch."""
+    say(dim("  real tokens/s"))
+    for name, entry in row.entries.items():
+        line = f"    {labels[name]:20}{entry.tokens_per_second:9,.0f}"
+        say(line + _ratio(entry, 9))
+
+
+def print_end(results: Results) -> None:
+    say()
+    say(
+        "speed: how many times as fast as that peer Attention Server is; peak: "
+        "GFLOP/s as a\nshare of the f32 FMA peak beside it. Padding is no work "
+        "done. Medians of "
+        f"{results.rounds} rounds of {results.seconds:g} s a turn."
+    )
+    say(f"{results.cpu}; {results.isa}")
+    say(
+        ", ".join(
+            f"{name} {version}"
+            for name, version in results.versions.items()
+            if version
+        )
+    )
+    for name, reach in results.unforced.items():
+        say(f"limited to {results.max_isa}, {name}: {reach}")
+    errors = [
+        entry.error
+        for row in results.rows
+        for entry in row.entries.values()
+        if row.mode != "bf16"
+    ]
+    if errors:
+        say(
+            "Everybody's answers were compared with double precision: f32 is "
+            f"off by {max(errors):.1e} at most."
+        )
+    say(f"Other programs used {results.busy_elsewhere:.2f} cores meanwhile.")
