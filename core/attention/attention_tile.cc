@@ -9,7 +9,7 @@
 #include "core/attention/layer_plan.h"
 #include "core/attention/pack.h"
 #include "core/attention/softmax.h"
-#include "core/base/status_macros.h"
+#include "core/attention/tile_product.h"
 #include "core/tensor/convert_dtype.h"
 
 namespace attention {
@@ -25,41 +25,41 @@ class TileRun {
         packed_(packed),
         tile_(tile),
         scratch_(scratch),
-        padded_rows_(RoundUp(tile.rows, kPad)) {
-    scratch.state.Reserve(padded_rows_ *
-                          (3 * sizeof(float) + sizeof(std::int64_t)));
+        values_width_(ValuesWidth(spec)) {
+    scratch.state.Reserve(tile.rows *
+                          (4 * sizeof(float) + sizeof(std::int64_t)));
     limits_ = reinterpret_cast<std::int64_t*>(scratch.state.bytes());
-    state_.max = reinterpret_cast<float*>(limits_ + padded_rows_);
-    state_.sum = state_.max + padded_rows_;
-    state_.rescale = state_.sum + padded_rows_;
+    state_.max = reinterpret_cast<float*>(limits_ + tile.rows);
+    state_.sum = state_.max + tile.rows;
+    state_.rescale = state_.sum + tile.rows;
+    inverse_sum_ = state_.rescale + tile.rows;
     for (std::int64_t r = 0; r < tile.rows; ++r) {
       limits_[r] = KeyLimit(sequence, tile.first_row + r);
     }
     // Causal limits grow with the row: keys beyond the last one are skipped.
     num_keys_ = limits_[tile.rows - 1];
-    scratch.contexts.Reserve(padded_rows_ * spec.v_head_dim * sizeof(float));
+    scratch.contexts.Reserve(tile.rows * values_width_ * sizeof(float));
     PlaceBlocks();
   }
 
-  absl::Status Run(const MutableRowsView& contexts, const RowsView* residual) {
+  void Run(const MutableRowsView& contexts, const RowsView* residual) {
     const std::int64_t group = spec_.num_heads / spec_.num_kv_heads;
     const bool average =
         sequence_.attn_weights.kind == AttnWeights::kHeadAverage;
     if (average) StartAverage();
     for (std::int64_t head = tile_.first_head * group;
          head < tile_.end_head * group; ++head) {
-      ATTENTION_RETURN_IF_ERROR(AttendHead(head, head / group));
-      NormaliseContexts();
-      ScatterRows({scratch_.contexts.floats(), spec_.v_head_dim}, tile_.rows,
-                  spec_.v_head_dim, residual, contexts, tile_.first_row,
-                  head * spec_.v_head_dim);
+      AttendHead(head, head / group);
+      InvertSums();
+      ScatterRows({scratch_.contexts.floats(), values_width_}, inverse_sum_,
+                  tile_.rows, spec_.v_head_dim, residual, contexts,
+                  tile_.first_row, head * spec_.v_head_dim);
       if (sequence_.attn_weights.kind == AttnWeights::kPerHead) {
         StoreWeights(head);
       }
       if (average) AddToAverage();
     }
     if (average) StoreAverage();
-    return absl::OkStatus();
   }
 
  private:
@@ -77,58 +77,62 @@ class TileRun {
       block.first_key = key;
       block.width = std::min(kKeyBlock, packed_.kv_rows - key);
       blocks_.push_back(block);
-      floats += padded_rows_ * block.width;
-      widest = std::max(widest, padded_rows_ * block.width);
+      floats += tile_.rows * block.width;
+      widest = std::max(widest, tile_.rows * block.width);
     }
     scratch_.scores.Reserve((keeps_weights() ? floats : widest) *
                             sizeof(float));
     float* scores = scratch_.scores.floats();
     for (ScoreBlock& block : blocks_) {
       block.scores = scores;
-      if (keeps_weights()) scores += padded_rows_ * block.width;
+      if (keeps_weights()) scores += tile_.rows * block.width;
     }
   }
 
-  absl::Status AttendHead(std::int64_t head, std::int64_t kv_head) {
+  void AttendHead(std::int64_t head, std::int64_t kv_head) {
     std::fill_n(state_.max, tile_.rows,
                 -std::numeric_limits<float>::infinity());
     std::fill_n(state_.sum, tile_.rows, 0.0F);
     if (blocks_.empty()) {
-      std::fill_n(scratch_.contexts.floats(), padded_rows_ * spec_.v_head_dim,
-                  0.0F);
-      return absl::OkStatus();
+      std::fill_n(scratch_.contexts.floats(), tile_.rows * values_width_, 0.0F);
+      return;
     }
     if (keeps_weights()) {
       for (const ScoreBlock& block : blocks_) {
-        ATTENTION_RETURN_IF_ERROR(ComputeScores(head, kv_head, block));
+        ComputeScores(head, kv_head, block);
       }
       SoftmaxTile(blocks_, tile_.rows, limits_, state_);
-      for (const ScoreBlock& block : blocks_) {
-        ATTENTION_RETURN_IF_ERROR(AddContexts(kv_head, block));
-      }
-      return absl::OkStatus();
+      for (const ScoreBlock& block : blocks_) AddContexts(kv_head, block);
+      return;
     }
     for (const ScoreBlock& block : blocks_) {
-      ATTENTION_RETURN_IF_ERROR(ComputeScores(head, kv_head, block));
+      ComputeScores(head, kv_head, block);
       SoftmaxTile({&block, 1}, tile_.rows, limits_, state_);
       if (block.first_key > 0) RescaleContexts();
-      ATTENTION_RETURN_IF_ERROR(AddContexts(kv_head, block));
+      AddContexts(kv_head, block);
     }
-    return absl::OkStatus();
   }
 
-  absl::Status ComputeScores(std::int64_t head, std::int64_t kv_head,
-                             const ScoreBlock& block) {
+  // scores = queries . keys^T, masked, over the keys of the block.
+  void ComputeScores(std::int64_t head, std::int64_t kv_head,
+                     const ScoreBlock& block) {
     const float* queries =
         packed_.queries +
-        (head * packed_.q_rows + tile_.first_row) * spec_.head_dim;
+        (head * sequence_.q_len + tile_.first_row) * spec_.head_dim;
     const float* keys =
         packed_.keys +
         (kv_head * packed_.kv_rows + block.first_key) * spec_.head_dim;
-    ATTENTION_RETURN_IF_ERROR(scratch_.gemm.Multiply(
-        {.m = padded_rows_, .n = block.width, .k = spec_.head_dim}, queries,
-        keys, block.scores));
-    if (sequence_.attn_mask.data == nullptr) return absl::OkStatus();
+    const std::int64_t block_keys = block.width * spec_.head_dim;
+    ReadAhead ahead = {.now = {keys + block_keys, keys + 2 * block_keys},
+                       .then = NextQueries(queries, block)};
+    for (std::int64_t key = 0; key < block.width; key += kPanelColumns) {
+      const std::int64_t width = std::min(kPanelColumns, block.width - key);
+      MultiplyTile(
+          {.rows = tile_.rows, .columns = width, .depth = spec_.head_dim},
+          {queries, spec_.head_dim}, {keys + key * spec_.head_dim, width},
+          false, {block.scores + key, block.width}, ahead);
+    }
+    if (sequence_.attn_mask.data == nullptr) return;
     for (std::int64_t r = 0; r < tile_.rows; ++r) {
       const std::int64_t count =
           std::min(limits_[r] - block.first_key, block.width);
@@ -136,39 +140,43 @@ class TileRun {
       ApplyMaskRow(sequence_.attn_mask, head, tile_.first_row + r,
                    block.first_key, count, block.scores + r * block.width);
     }
-    return absl::OkStatus();
+  }
+
+  // Those of the next head, while the last block of this one is scored.
+  ReadAhead::Range NextQueries(const float* queries,
+                               const ScoreBlock& block) const {
+    if (block.first_key + block.width < num_keys_) return {};
+    const float* next = queries + sequence_.q_len * spec_.head_dim;
+    return {next, next + tile_.rows * spec_.head_dim};
   }
 
   // contexts += weights . values, over the keys of the block.
-  absl::Status AddContexts(std::int64_t kv_head, const ScoreBlock& block) {
+  void AddContexts(std::int64_t kv_head, const ScoreBlock& block) {
     const float* values =
         packed_.values +
-        (kv_head * packed_.kv_rows + block.first_key) * spec_.v_head_dim;
-    return scratch_.gemm.Multiply({.m = padded_rows_,
-                                   .n = spec_.v_head_dim,
-                                   .k = block.width,
-                                   .accumulate = block.first_key > 0},
-                                  block.scores, values,
-                                  scratch_.contexts.floats());
+        (kv_head * packed_.kv_rows + block.first_key) * values_width_;
+    const std::int64_t block_values = block.width * values_width_;
+    ReadAhead ahead = {
+        .now = {values + block_values, values + 2 * block_values}, .then = {}};
+    MultiplyTile(
+        {.rows = tile_.rows, .columns = values_width_, .depth = block.width},
+        {block.scores, block.width}, {values, values_width_},
+        block.first_key > 0, {scratch_.contexts.floats(), values_width_},
+        ahead);
   }
 
   void RescaleContexts() {
     for (std::int64_t r = 0; r < tile_.rows; ++r) {
       if (state_.rescale[r] == 1.0F) continue;
-      float* row = scratch_.contexts.floats() + r * spec_.v_head_dim;
-      Scale(row, spec_.v_head_dim, state_.rescale[r], row);
+      float* row = scratch_.contexts.floats() + r * values_width_;
+      Scale(row, values_width_, state_.rescale[r], row);
     }
   }
 
-  // 1 / sum; 0 for a row without any key, whose weights are zero already.
-  float InverseSum(std::int64_t row) const {
-    return state_.sum[row] == 0.0F ? 0.0F : 1.0F / state_.sum[row];
-  }
-
-  void NormaliseContexts() {
+  // 0 for a row without any key, whose weights are zero already.
+  void InvertSums() {
     for (std::int64_t r = 0; r < tile_.rows; ++r) {
-      float* row = scratch_.contexts.floats() + r * spec_.v_head_dim;
-      Scale(row, spec_.v_head_dim, InverseSum(r), row);
+      inverse_sum_[r] = state_.sum[r] == 0.0F ? 0.0F : 1.0F / state_.sum[r];
     }
   }
 
@@ -199,7 +207,7 @@ class TileRun {
       for (const ScoreBlock& block : blocks_) {
         const std::int64_t count =
             std::min(block.width, num_keys_ - block.first_key);
-        StoreScaled(block.scores + r * block.width, count, InverseSum(r), row,
+        StoreScaled(block.scores + r * block.width, count, inverse_sum_[r], row,
                     block.first_key);
       }
       StoreZeros(row);
@@ -225,7 +233,7 @@ class TileRun {
       for (const ScoreBlock& block : blocks_) {
         const std::int64_t count =
             std::min(block.width, num_keys_ - block.first_key);
-        AddScaled(block.scores + r * block.width, count, InverseSum(r),
+        AddScaled(block.scores + r * block.width, count, inverse_sum_[r],
                   row + block.first_key);
       }
     }
@@ -246,23 +254,21 @@ class TileRun {
   const PackedSequence& packed_;
   const AttentionTile& tile_;
   WorkerScratch& scratch_;
-  const std::int64_t padded_rows_;
+  const std::int64_t values_width_;
   std::int64_t num_keys_ = 0;
   std::int64_t* limits_ = nullptr;
   SoftmaxState state_;
+  float* inverse_sum_ = nullptr;  // [rows]
   std::vector<ScoreBlock> blocks_;
 };
 
 }  // namespace
 
-absl::Status RunAttentionTile(const AttentionSpec& spec,
-                              const Sequence& sequence,
-                              const PackedSequence& packed,
-                              const AttentionTile& tile,
-                              const MutableRowsView& contexts,
-                              const RowsView* residual,
-                              WorkerScratch& scratch) {
-  return TileRun(spec, sequence, packed, tile, scratch).Run(contexts, residual);
+void RunAttentionTile(const AttentionSpec& spec, const Sequence& sequence,
+                      const PackedSequence& packed, const AttentionTile& tile,
+                      const MutableRowsView& contexts, const RowsView* residual,
+                      WorkerScratch& scratch) {
+  TileRun(spec, sequence, packed, tile, scratch).Run(contexts, residual);
 }
 
 }  // namespace attention

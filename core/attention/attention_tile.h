@@ -4,7 +4,6 @@
 
 #include <cstdint>
 
-#include "absl/status/status.h"
 #include "core/attention/attention_spec.h"
 #include "core/attention/sequence.h"
 #include "core/attention/worker_scratch.h"
@@ -16,7 +15,6 @@ struct PackedSequence {
   const float* queries = nullptr;
   const float* keys = nullptr;
   const float* values = nullptr;
-  std::int64_t q_rows = 0;
   std::int64_t kv_rows = 0;
 };
 
@@ -39,12 +37,10 @@ struct AttentionTile {
 //
 // Contexts of query head h go to columns h * v_head_dim of `contexts`, whose
 // first row is the sequence's first.
-absl::Status RunAttentionTile(const AttentionSpec& spec,
-                              const Sequence& sequence,
-                              const PackedSequence& packed,
-                              const AttentionTile& tile,
-                              const MutableRowsView& contexts,
-                              const RowsView* residual, WorkerScratch& scratch);
+void RunAttentionTile(const AttentionSpec& spec, const Sequence& sequence,
+                      const PackedSequence& packed, const AttentionTile& tile,
+                      const MutableRowsView& contexts, const RowsView* residual,
+                      WorkerScratch& scratch);
 
 }  // namespace attention
 

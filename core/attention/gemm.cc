@@ -30,13 +30,11 @@ constexpr auto kF32 = dnnl::memory::data_type::f32;
 constexpr std::int64_t kBrgemmRowMultiple = 16;
 constexpr std::int64_t kJitRowMultiple = 24;
 
-// Compiled products that are kept; one takes about 58 KiB. A model needs a few
-// hundred at most: its rows and keys are padded to 16 and cut into tiles. Only
-// requests that choose their own widths (`sdpa`) can ask for more, and for any
-// number. So all are dropped when a map is full: what is in use lives on, and
-// what is needed again costs its compilation once more, 0.2 to 0.5 ms.
-constexpr std::size_t kMaxProducts = 4096;
-constexpr std::size_t kMaxBoundProducts = 1024;
+// Compiled products that are kept; one takes about 58 KiB. A model needs some
+// dozens: rows are padded to 16 and at most 256 at once. Models come and go, so
+// all are dropped when a map is full: what is in use lives on, and what is
+// needed again costs its compilation once more, 0.2 to 0.5 ms.
+constexpr std::size_t kMaxProducts = 1024;
 
 const dnnl::engine& CpuEngine() {
   static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
@@ -73,15 +71,9 @@ absl::Status ToStatus(const std::exception& error) {
 dnnl::matmul::primitive_desc Describe(const dnnl::memory::desc& a,
                                       const dnnl::memory::desc& b,
                                       const dnnl::memory::desc* bias,
-                                      const dnnl::memory::desc& c,
-                                      bool accumulate) {
+                                      const dnnl::memory::desc& c) {
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  if (accumulate) {
-    dnnl::post_ops ops;
-    ops.append_sum(1.0F);
-    attr.set_post_ops(ops);
-  }
 #if DNNL_VERSION_MAJOR >= 3
   return bias != nullptr
              ? dnnl::matmul::primitive_desc(CpuEngine(), a, b, *bias, c, attr)
@@ -100,30 +92,26 @@ struct Compiled {
   explicit Compiled(const dnnl::matmul::primitive_desc& desc)
       : primitive(desc),
         a(desc.src_desc()),
-        b(desc.weights_desc()),
         c(desc.dst_desc()),
         scratchpad(desc.scratchpad_desc()) {}
 
   dnnl::matmul primitive;
   dnnl::memory::desc a;
-  dnnl::memory::desc b;
   dnnl::memory::desc c;
   dnnl::memory::desc scratchpad;
 };
 
-// What stands on the right-hand side of a product.
-enum class Operand : std::uint8_t { kTile, kMatrix, kMatrixWithBias };
-
 // What a compiled product is found by. Matrices of one shape have one format.
 struct Key {
-  GemmShape shape{};
-  Operand operand = Operand::kTile;
+  std::int64_t m = 0;
+  std::int64_t n = 0;
+  std::int64_t k = 0;
+  bool has_bias = false;
 
   friend bool operator==(const Key&, const Key&) = default;
   template <typename H>
   friend H AbslHashValue(H state, const Key& key) {
-    return H::combine(std::move(state), key.shape.m, key.shape.n, key.shape.k,
-                      key.shape.accumulate, key.operand);
+    return H::combine(std::move(state), key.m, key.n, key.k, key.has_bias);
   }
 };
 
@@ -227,8 +215,8 @@ class PackedMatrix::Impl {
     const dnnl::memory::desc any(Dims{k, n}, kF32,
                                  dnnl::memory::format_tag::any);
     // 96 is a multiple of every row multiple; the format does not depend on it.
-    const auto desc = Describe(RowMajor(96, k), any, bias_desc_if_any(),
-                               RowMajor(96, n), false);
+    const auto desc =
+        Describe(RowMajor(96, k), any, bias_desc_if_any(), RowMajor(96, n));
     b_desc_ = desc.weights_desc();
     row_multiple_ = absl::StartsWith(desc.impl_info_str(), "brg")
                         ? kBrgemmRowMultiple
@@ -256,7 +244,7 @@ class PackedMatrix::Impl {
 
   dnnl::matmul::primitive_desc DescribeProduct(std::int64_t m) const {
     return Describe(RowMajor(m, k_), b_desc_, bias_desc_if_any(),
-                    RowMajor(m, n_), false);
+                    RowMajor(m, n_));
   }
 
  private:
@@ -303,26 +291,13 @@ class GemmRunner::Impl {
   absl::Status Multiply(std::int64_t m, const float* a, const PackedMatrix& b,
                         float* c) {
     const PackedMatrix::Impl& matrix = b.impl();
-    const Key key{.shape = {.m = m, .n = matrix.n(), .k = matrix.k()},
-                  .operand = matrix.bias() != nullptr ? Operand::kMatrixWithBias
-                                                      : Operand::kMatrix};
+    const Key key{.m = m,
+                  .n = matrix.n(),
+                  .k = matrix.k(),
+                  .has_bias = matrix.bias() != nullptr};
     try {
       Bound& bound = Bind(key, [&] { return matrix.DescribeProduct(m); });
       return Execute(bound, a, matrix.b(), matrix.bias(), c);
-    } catch (const std::exception& error) {
-      return ToStatus(error);
-    }
-  }
-
-  absl::Status Multiply(const GemmShape& shape, const float* a, const float* b,
-                        float* c) {
-    try {
-      Bound& bound = Bind(Key{.shape = shape}, [&] {
-        return Describe(RowMajor(shape.m, shape.k), RowMajor(shape.k, shape.n),
-                        nullptr, RowMajor(shape.m, shape.n), shape.accumulate);
-      });
-      bound.b.set_data_handle(const_cast<float*>(b));
-      return Execute(bound, a, bound.b, nullptr, c);
     } catch (const std::exception& error) {
       return ToStatus(error);
     }
@@ -333,7 +308,6 @@ class GemmRunner::Impl {
   struct Bound {
     CompiledPtr compiled;
     dnnl::memory a;
-    dnnl::memory b;
     dnnl::memory c;
     dnnl::memory scratchpad;
   };
@@ -347,12 +321,9 @@ class GemmRunner::Impl {
     made->compiled = SharedProducts().Get(key, describe);
     const Compiled& compiled = *made->compiled;
     made->a = dnnl::memory(compiled.a, CpuEngine(), nullptr);
-    if (key.operand == Operand::kTile) {
-      made->b = dnnl::memory(compiled.b, CpuEngine(), nullptr);
-    }
     made->c = dnnl::memory(compiled.c, CpuEngine(), nullptr);
     made->scratchpad = dnnl::memory(compiled.scratchpad, CpuEngine(), nullptr);
-    if (bound_.size() >= kMaxBoundProducts) bound_.clear();
+    if (bound_.size() >= kMaxProducts) bound_.clear();
     return *bound_.try_emplace(key, std::move(made)).first->second;
   }
 
@@ -391,11 +362,6 @@ GemmRunner::~GemmRunner() = default;
 absl::Status GemmRunner::Multiply(std::int64_t m, const float* a,
                                   const PackedMatrix& b, float* c) {
   return impl_->Multiply(m, a, b, c);
-}
-
-absl::Status GemmRunner::Multiply(const GemmShape& shape, const float* a,
-                                  const float* b, float* c) {
-  return impl_->Multiply(shape, a, b, c);
 }
 
 }  // namespace attention

@@ -1,7 +1,5 @@
-// Single-precision matrix products by oneDNN, single-threaded.
+// Rows times packed weights in single precision, by oneDNN, single-threaded.
 //
-// Every product that the kernel needs is one of two kinds: rows times packed
-// weights (projections), and one dense tile times another (scores, contexts).
 // gemm.cc is the only file that knows oneDNN.
 #ifndef CORE_ATTENTION_GEMM_H_
 #define CORE_ATTENTION_GEMM_H_
@@ -40,17 +38,6 @@ class PackedMatrix {
   std::shared_ptr<const Impl> impl_;
 };
 
-// Dense row-major tiles: c [m, n] = a [m, k] * b [k, n], added to c when
-// `accumulate`.
-struct GemmShape {
-  std::int64_t m = 0;
-  std::int64_t n = 0;
-  std::int64_t k = 0;
-  bool accumulate = false;
-
-  friend bool operator==(const GemmShape&, const GemmShape&) = default;
-};
-
 // Runs products on the thread that made it. Products are compiled at the first
 // use of a shape and shared by all runners of the process. Errors are Internal,
 // or ResourceExhausted where memory ran out.
@@ -65,9 +52,6 @@ class GemmRunner {
   // c [m, b.n] = a [m, b.k] * b + bias. REQUIRES: m is a multiple of
   // b.row_multiple().
   absl::Status Multiply(std::int64_t m, const float* a, const PackedMatrix& b,
-                        float* c);
-
-  absl::Status Multiply(const GemmShape& shape, const float* a, const float* b,
                         float* c);
 
  private:

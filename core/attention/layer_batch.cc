@@ -12,6 +12,10 @@
 namespace attention {
 namespace {
 
+// Rows of one product: enough to hide reading the weights again for each, and
+// the product is still in the second-level cache when it is packed.
+constexpr std::int64_t kProductRows = 256;
+
 bool OfQueries(TileKind kind) {
   return kind == TileKind::kQueries || kind == TileKind::kContexts;
 }
@@ -39,7 +43,7 @@ class HeadPacker {
 
   // `rows` rows of `head` become rows first_row.. of the sequence.
   void Pack(TileKind kind, std::int64_t head, std::int64_t first_row,
-            std::int64_t rows, F32Rows from) const {
+            std::int64_t rows, TileView from) const {
     if (kind == TileKind::kQueries) PackQueries(head, first_row, rows, from);
     if (kind == TileKind::kKeys) PackKeys(head, first_row, rows, from);
     if (kind == TileKind::kValues) PackValues(head, first_row, rows, from);
@@ -47,46 +51,49 @@ class HeadPacker {
 
  private:
   void PackQueries(std::int64_t head, std::int64_t first_row, std::int64_t rows,
-                   F32Rows from) const {
+                   TileView from) const {
     // softmax(x) = 2^(x log2 e - max) / sum: the factor is free here.
     const double factor = sequence_.scale * std::numbers::log2e;
     const std::int64_t width = spec_.head_dim;
-    float* to = arena_ + placed_.queries + head * placed_.q_rows * width;
-    PackRows(from, rows, width, factor, to + first_row * width);
-    if (first_row + rows == sequence_.q_len) {
-      std::fill(to + sequence_.q_len * width, to + placed_.q_rows * width,
-                0.0F);
-    }
+    float* to = arena_ + placed_.queries + head * sequence_.q_len * width;
+    PackRows(from, rows, width, factor, {to + first_row * width, width});
   }
 
   void PackKeys(std::int64_t head, std::int64_t first_row, std::int64_t rows,
-                F32Rows from) const {
+                TileView from) const {
     float* keys =
         arena_ + placed_.keys + head * placed_.kv_rows * spec_.head_dim;
     const std::int64_t end = first_row + rows;
     for (std::int64_t row = first_row; row < end;) {
-      const std::int64_t first_key = row / kKeyBlock * kKeyBlock;
+      const std::int64_t first_key = row / kPanelColumns * kPanelColumns;
       const std::int64_t width =
-          std::min(kKeyBlock, placed_.kv_rows - first_key);
+          std::min(kPanelColumns, placed_.kv_rows - first_key);
       const std::int64_t count = std::min(end, first_key + width) - row;
-      float* block = keys + first_key * spec_.head_dim;
+      float* panel = keys + first_key * spec_.head_dim;
       PackTransposed({from.data + (row - first_row) * from.stride, from.stride},
-                     count, spec_.head_dim, block + row - first_key, width);
+                     count, spec_.head_dim, {panel + row - first_key, width});
       row += count;
       if (row == sequence_.kv_len) {
         for (std::int64_t c = 0; c < spec_.head_dim; ++c) {
-          std::fill(block + c * width + row - first_key,
-                    block + (c + 1) * width, 0.0F);
+          std::fill(panel + c * width + row - first_key,
+                    panel + (c + 1) * width, 0.0F);
         }
       }
     }
   }
 
   void PackValues(std::int64_t head, std::int64_t first_row, std::int64_t rows,
-                  F32Rows from) const {
-    const std::int64_t width = spec_.v_head_dim;
+                  TileView from) const {
+    const std::int64_t width = ValuesWidth(spec_);
     float* to = arena_ + placed_.values + head * placed_.kv_rows * width;
-    PackRows(from, rows, width, 1.0, to + first_row * width);
+    PackRows(from, rows, spec_.v_head_dim, 1.0,
+             {to + first_row * width, width});
+    if (spec_.v_head_dim < width) {
+      for (std::int64_t row = first_row; row < first_row + rows; ++row) {
+        std::fill(to + row * width + spec_.v_head_dim, to + (row + 1) * width,
+                  0.0F);
+      }
+    }
     if (first_row + rows == sequence_.kv_len) {
       std::fill(to + sequence_.kv_len * width, to + placed_.kv_rows * width,
                 0.0F);
@@ -106,6 +113,15 @@ struct LayerBatch::Segment {
   std::int64_t first_row = 0;  // of the sequence
   std::int64_t rows = 0;
   std::int64_t tile_row = 0;  // where they stand in the tile
+
+  // What of it lies in rows [first, first + count) of the tile, counted from
+  // `first`; without rows when nothing does.
+  Segment Within(std::int64_t first, std::int64_t count) const {
+    const std::int64_t from = std::max(tile_row, first);
+    const std::int64_t to = std::min(tile_row + rows, first + count);
+    return {sequence, first_row + from - tile_row,
+            std::max<std::int64_t>(to - from, 0), from - first};
+  }
 };
 
 LayerBatch::LayerBatch(const AttentionSpec& spec, const AttentionLayer* layer,
@@ -123,10 +139,10 @@ absl::Status LayerBatch::RunTile(int tile, WorkerScratch& scratch) {
   const auto index = static_cast<std::size_t>(tile);
   const PlannedTile& planned = plan_.tiles[index];
   if (planned.kind == TileKind::kAttend) {
-    return RunAttend(
-        planned,
-        static_cast<std::size_t>(plan_.graph.tiles[index].first_sequence),
-        scratch);
+    RunAttend(planned,
+              static_cast<std::size_t>(plan_.graph.tiles[index].first_sequence),
+              scratch);
+    return absl::OkStatus();
   }
   const std::vector<Segment> segments = Segments(tile);
   return layer_ != nullptr ? RunProjection(planned, segments, scratch)
@@ -160,17 +176,26 @@ absl::Status LayerBatch::RunProjection(const PlannedTile& tile,
                                        const std::vector<Segment>& segments,
                                        WorkerScratch& scratch) {
   const Projection& projection = ProjectionOf(*layer_, tile.kind);
-  const std::int64_t rows = RoundUp(tile.rows, projection.row_multiple());
+  const std::int64_t multiple = projection.row_multiple();
+  const std::int64_t rows = RoundUp(tile.rows, multiple);
   const float* input = ProjectionInput(tile, segments, rows, scratch);
-  scratch.product.Reserve(rows * projection.chunk_columns() * sizeof(float));
+  const std::int64_t at_once = RoundUp(kProductRows, multiple);
+  scratch.product.Reserve(std::min(rows, at_once) * projection.chunk_columns() *
+                          sizeof(float));
+  float* product = scratch.product.floats();
   for (std::int64_t part = tile.first_part; part < tile.end_part; ++part) {
     const PackedMatrix& chunk = projection.chunk(part);
-    ATTENTION_RETURN_IF_ERROR(
-        scratch.gemm.Multiply(rows, input, chunk, scratch.product.floats()));
     const std::int64_t column = part * projection.chunk_columns();
-    for (const Segment& segment : segments) {
-      StoreProduct(tile.kind, segment, column, chunk.n(),
-                   scratch.product.floats() + segment.tile_row * chunk.n());
+    for (std::int64_t row = 0; row < rows; row += at_once) {
+      const std::int64_t count = std::min(at_once, rows - row);
+      ATTENTION_RETURN_IF_ERROR(scratch.gemm.Multiply(
+          count, input + row * projection.in_features(), chunk, product));
+      for (const Segment& segment : segments) {
+        const Segment stored = segment.Within(row, count);
+        if (stored.rows == 0) continue;
+        StoreProduct(tile.kind, stored, column, chunk.n(),
+                     product + stored.tile_row * chunk.n());
+      }
     }
   }
   return absl::OkStatus();
@@ -223,7 +248,7 @@ void LayerBatch::StoreProduct(TileKind kind, const Segment& segment,
                               const float* product) {
   const Sequence& sequence = sequences_[segment.sequence];
   if (kind == TileKind::kContexts) {
-    ScatterRows({product, columns}, segment.rows, columns,
+    ScatterRows({product, columns}, nullptr, segment.rows, columns,
                 sequence.residual ? &sequence.queries : nullptr,
                 sequence.contexts, segment.first_row, column);
     return;
@@ -262,23 +287,22 @@ absl::Status LayerBatch::PackHeads(const PlannedTile& tile,
   return absl::OkStatus();
 }
 
-absl::Status LayerBatch::RunAttend(const PlannedTile& tile, std::size_t s,
-                                   WorkerScratch& scratch) {
+void LayerBatch::RunAttend(const PlannedTile& tile, std::size_t s,
+                           WorkerScratch& scratch) {
   const Sequence& sequence = sequences_[s];
   const SequencePlan& placed = plan_.sequences[s];
   const PackedSequence packed{.queries = arena_ + placed.queries,
                               .keys = arena_ + placed.keys,
                               .values = arena_ + placed.values,
-                              .q_rows = placed.q_rows,
                               .kv_rows = placed.kv_rows};
   const AttentionTile heads{.first_row = tile.first_row,
                             .rows = tile.rows,
                             .first_head = tile.first_part,
                             .end_head = tile.end_part};
   if (layer_ == nullptr) {
-    return RunAttentionTile(spec_, sequence, packed, heads, sequence.contexts,
-                            sequence.residual ? &sequence.queries : nullptr,
-                            scratch);
+    RunAttentionTile(spec_, sequence, packed, heads, sequence.contexts,
+                     sequence.residual ? &sequence.queries : nullptr, scratch);
+    return;
   }
   const std::int64_t width = spec_.num_heads * spec_.v_head_dim;
   const MutableRowsView contexts{
@@ -286,8 +310,7 @@ absl::Status LayerBatch::RunAttend(const PlannedTile& tile, std::size_t s,
                                            placed.first_q * width),
       .dtype = DType::kF32,
       .row_stride = width};
-  return RunAttentionTile(spec_, sequence, packed, heads, contexts, nullptr,
-                          scratch);
+  RunAttentionTile(spec_, sequence, packed, heads, contexts, nullptr, scratch);
 }
 
 }  // namespace attention

@@ -53,8 +53,8 @@ class LayerBatch {
   absl::Status PackHeads(const PlannedTile& tile,
                          const std::vector<Segment>& segments,
                          WorkerScratch& scratch);
-  absl::Status RunAttend(const PlannedTile& tile, std::size_t sequence,
-                         WorkerScratch& scratch);
+  void RunAttend(const PlannedTile& tile, std::size_t sequence,
+                 WorkerScratch& scratch);
 
   AttentionSpec spec_;
   const AttentionLayer* layer_;

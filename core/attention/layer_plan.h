@@ -10,6 +10,7 @@
 #include "core/attention/layer.h"
 #include "core/attention/sequence.h"
 #include "core/attention/tile_graph.h"
+#include "core/attention/tile_product.h"
 
 namespace attention {
 
@@ -17,26 +18,28 @@ namespace attention {
 // their scores stay in the second-level cache.
 inline constexpr std::int64_t kKeyBlock = 256;
 
-// Rows and keys are padded to this, one vector of 512 bits.
-inline constexpr std::int64_t kPad = 16;
-
 constexpr std::int64_t RoundUp(std::int64_t value, std::int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
+}
+
+// Columns of a head's values, with padding.
+constexpr std::int64_t ValuesWidth(const AttentionSpec& spec) {
+  return RoundUp(spec.v_head_dim, kColumnMultiple);
 }
 
 // Where one sequence stands in the batch. Offsets are floats into the arena;
 // head h follows head h - 1.
 //
-//   queries  [num_heads, q_rows, head_dim], scaled by scale * log2(e)
-//   keys     [num_kv_heads] of blocks [head_dim, width], one after another
-//   values   [num_kv_heads, kv_rows, v_head_dim]
+//   queries  [num_heads, q_len, head_dim], scaled by scale * log2(e)
+//   keys     [num_kv_heads] of panels [head_dim, kPanelColumns], the last one
+//            narrower, one after another
+//   values   [num_kv_heads, kv_rows, ValuesWidth(spec)]
 //
 // Padding is zero.
 struct SequencePlan {
   std::int64_t first_q = 0;   // among the query rows of the batch
   std::int64_t first_kv = 0;  // among its key and value rows
-  std::int64_t q_rows = 0;    // q_len padded
-  std::int64_t kv_rows = 0;   // kv_len padded
+  std::int64_t kv_rows = 0;   // kv_len padded to kColumnMultiple
   std::int64_t queries = 0;
   std::int64_t keys = 0;
   std::int64_t values = 0;

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <limits>
 
+#include "core/attention/softmax.h"
 #include "core/tensor/convert_dtype.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -27,14 +27,14 @@ HWY_INLINE hn::Vec<D> MulTwice(D d, hn::Vec<D> x, float high, float low) {
   return hn::MulAdd(x, hn::Set(d, high), rest);
 }
 
-void PackRowsT(F32Rows from, std::int64_t rows, std::int64_t columns,
-               float high, float low, float* to) {
+void PackRowsT(TileView from, std::int64_t rows, std::int64_t columns,
+               float high, float low, MutableTileView to) {
   const hn::ScalableTag<float> d;
   const hn::CappedTag<float, 1> one;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* row = from.data + r * from.stride;
-    float* out = to + r * columns;
+    float* out = to.data + r * to.stride;
     std::int64_t c = 0;
     for (; c + lanes <= columns; c += lanes) {
       hn::StoreU(MulTwice(d, hn::LoadU(d, row + c), high, low), d, out + c);
@@ -84,20 +84,20 @@ void TransposeFourByFour(const float* from, std::int64_t stride, float* to,
 
 #endif  // HWY_TARGET != HWY_SCALAR && HWY_HAVE_FLOAT64
 
-void PackTransposedT(F32Rows from, std::int64_t rows, std::int64_t columns,
-                     float* to, std::int64_t to_stride) {
+void PackTransposedT(TileView from, std::int64_t rows, std::int64_t columns,
+                     MutableTileView to) {
   const std::int64_t whole_rows = rows / 4 * 4;
   const std::int64_t whole_columns = columns / 4 * 4;
   for (std::int64_t r = 0; r < whole_rows; r += 4) {
     for (std::int64_t c = 0; c < whole_columns; c += 4) {
       TransposeFourByFour(from.data + r * from.stride + c, from.stride,
-                          to + c * to_stride + r, to_stride);
+                          to.data + c * to.stride + r, to.stride);
     }
   }
   for (std::int64_t r = 0; r < rows; ++r) {
     for (std::int64_t c = r < whole_rows ? whole_columns : 0; c < columns;
          ++c) {
-      to[c * to_stride + r] = from.data[r * from.stride + c];
+      to.data[c * to.stride + r] = from.data[r * from.stride + c];
     }
   }
 }
@@ -110,9 +110,31 @@ HWY_AFTER_NAMESPACE();
 namespace attention {
 namespace {
 
-const std::byte* RowAt(const RowsView& rows, std::int64_t row) {
-  return rows.data + row * rows.row_stride *
+const std::byte* RowAt(const RowsView& rows, std::int64_t row,
+                       std::int64_t column) {
+  return rows.data + (row * rows.row_stride + column) *
                          static_cast<std::int64_t>(DTypeSize(rows.dtype));
+}
+
+// out = from * factor + added, rounded to `dtype`; `added` may be null.
+void WriteRow(const float* from, std::int64_t columns, float factor,
+              const std::byte* added, DType added_dtype, DType dtype,
+              std::byte* out) {
+  // Through a buffer that stays in the first-level cache.
+  constexpr std::int64_t kPiece = 256;
+  std::array<float, kPiece> sum;
+  std::array<float, kPiece> residual;
+  const auto size = static_cast<std::int64_t>(DTypeSize(dtype));
+  const auto added_size = static_cast<std::int64_t>(DTypeSize(added_dtype));
+  for (std::int64_t c = 0; c < columns; c += kPiece) {
+    const std::int64_t count = std::min(kPiece, columns - c);
+    Scale(from + c, count, factor, sum.data());
+    if (added != nullptr) {
+      ConvertToF32(added + c * added_size, added_dtype, count, residual.data());
+      AddScaled(residual.data(), count, 1.0F, sum.data());
+    }
+    ConvertFromF32(sum.data(), count, dtype, out + c * size);
+  }
 }
 
 }  // namespace
@@ -120,51 +142,45 @@ const std::byte* RowAt(const RowsView& rows, std::int64_t row) {
 HWY_EXPORT(PackRowsT);
 HWY_EXPORT(PackTransposedT);
 
-void PackRows(F32Rows from, std::int64_t rows, std::int64_t columns,
-              double factor, float* to) {
+void PackRows(TileView from, std::int64_t rows, std::int64_t columns,
+              double factor, MutableTileView to) {
   const auto high = static_cast<float>(factor);
   const auto low = static_cast<float>(factor - static_cast<double>(high));
   HWY_DYNAMIC_DISPATCH(PackRowsT)(from, rows, columns, high, low, to);
 }
 
-void PackTransposed(F32Rows from, std::int64_t rows, std::int64_t columns,
-                    float* to, std::int64_t to_stride) {
-  HWY_DYNAMIC_DISPATCH(PackTransposedT)(from, rows, columns, to, to_stride);
+void PackTransposed(TileView from, std::int64_t rows, std::int64_t columns,
+                    MutableTileView to) {
+  HWY_DYNAMIC_DISPATCH(PackTransposedT)(from, rows, columns, to);
 }
 
 void GatherRows(const RowsView& from, std::int64_t first, std::int64_t rows,
                 std::int64_t columns, float* to) {
   for (std::int64_t r = 0; r < rows; ++r) {
-    ConvertToF32(RowAt(from, first + r), from.dtype, columns, to + r * columns);
+    ConvertToF32(RowAt(from, first + r, 0), from.dtype, columns,
+                 to + r * columns);
   }
 }
 
-void ScatterRows(F32Rows from, std::int64_t rows, std::int64_t columns,
-                 const RowsView* residual, const MutableRowsView& to,
-                 std::int64_t first, std::int64_t first_column) {
-  // Rows pass through here in pieces that stay in the first-level cache.
-  constexpr std::int64_t kPiece = 256;
-  std::array<float, kPiece> sum;
-  const auto to_size = static_cast<std::int64_t>(DTypeSize(to.dtype));
+void ScatterRows(TileView from, const float* factors, std::int64_t rows,
+                 std::int64_t columns, const RowsView* residual,
+                 const MutableRowsView& to, std::int64_t first,
+                 std::int64_t first_column) {
+  const auto size = static_cast<std::int64_t>(DTypeSize(to.dtype));
+  const bool direct = to.dtype == DType::kF32 && residual == nullptr;
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* row = from.data + r * from.stride;
+    const float factor = factors == nullptr ? 1.0F : factors[r];
     std::byte* out =
-        to.data + ((first + r) * to.row_stride + first_column) * to_size;
-    if (residual == nullptr) {
-      ConvertFromF32(row, columns, to.dtype, out);
+        to.data + ((first + r) * to.row_stride + first_column) * size;
+    if (direct && reinterpret_cast<std::uintptr_t>(out) % alignof(float) == 0) {
+      Scale(row, columns, factor, reinterpret_cast<float*>(out));
       continue;
     }
-    const auto from_size =
-        static_cast<std::int64_t>(DTypeSize(residual->dtype));
-    const std::byte* added =
-        RowAt(*residual, first + r) + first_column * from_size;
-    for (std::int64_t c = 0; c < columns; c += kPiece) {
-      const std::int64_t count = std::min(kPiece, columns - c);
-      ConvertToF32(added + c * from_size, residual->dtype, count, sum.data());
-      std::transform(row + c, row + c + count, sum.data(), sum.data(),
-                     std::plus<>());
-      ConvertFromF32(sum.data(), count, to.dtype, out + c * to_size);
-    }
+    const bool adds = residual != nullptr;
+    WriteRow(row, columns, factor,
+             adds ? RowAt(*residual, first + r, first_column) : nullptr,
+             adds ? residual->dtype : DType::kF32, to.dtype, out);
   }
 }
 

@@ -14,6 +14,7 @@
 #include "core/attention/layer_plan.h"
 #include "core/attention/pack.h"
 #include "core/attention/softmax.h"
+#include "core/attention/tile_product.h"
 #include "core/base/aligned_buffer.h"
 #include "tests/bench/fma_peak.h"
 
@@ -64,22 +65,29 @@ void ReportFlops(benchmark::State& state, double flops, double seconds,
   state.counters["peak%"] = 100 * gflops / peak;
 }
 
-void RunTileProduct(benchmark::State& state, const GemmShape& shape) {
-  GemmRunner gemm;
-  const AlignedBuffer a = RandomBuffer(shape.m * shape.k);
-  const AlignedBuffer b = RandomBuffer(shape.k * shape.n);
-  AlignedBuffer c = RandomBuffer(shape.m * shape.n);
+// A tile of attention as the kernel lays it out: the right-hand side in panels.
+void RunTileProduct(benchmark::State& state, const TileShape& shape) {
+  const AlignedBuffer a = RandomBuffer(shape.rows * shape.depth);
+  const AlignedBuffer b = RandomBuffer(shape.depth * shape.columns);
+  AlignedBuffer c = RandomBuffer(shape.rows * shape.columns);
   double peak = 0;
   const double seconds = TimeBesidePeak(
       state,
       [&] {
-        if (!gemm.Multiply(shape, a.floats(), b.floats(), c.floats()).ok()) {
-          state.SkipWithError("the product failed");
+        ReadAhead ahead;
+        for (std::int64_t n = 0; n < shape.columns; n += kPanelColumns) {
+          const std::int64_t width = std::min(kPanelColumns, shape.columns - n);
+          MultiplyTile({shape.rows, width, shape.depth},
+                       {a.floats(), shape.depth},
+                       {b.floats() + n * shape.depth, width}, false,
+                       {c.floats() + n, shape.columns}, ahead);
         }
       },
       peak);
-  ReportFlops(state, 2.0 * static_cast<double>(shape.m * shape.n * shape.k),
-              seconds, peak);
+  ReportFlops(
+      state,
+      2.0 * static_cast<double>(shape.rows * shape.columns * shape.depth),
+      seconds, peak);
 }
 
 // At least `min_rows`, as many as the kernel pads them to.
@@ -142,10 +150,10 @@ void RunPack(benchmark::State& state, bool transposed) {
       [&] {
         if (transposed) {
           PackTransposed({from.floats(), kColumns}, kRows, kColumns,
-                         to.floats(), 512);
+                         {to.floats(), 512});
         } else {
-          PackRows({from.floats(), kColumns}, kRows, kColumns, 0.125F,
-                   to.floats());
+          PackRows({from.floats(), kColumns}, kRows, kColumns, 0.125,
+                   {to.floats(), kColumns});
         }
       },
       peak);
@@ -162,7 +170,7 @@ void Register(const std::string& name,
 }  // namespace
 
 void RegisterParts() {
-  for (const std::int64_t rows : {16, 32, 64, 128}) {
+  for (const std::int64_t rows : {16, 32, 64, 128, 256}) {
     Register("Gemm/projection/" + std::to_string(rows) + "x64x768",
              [rows](benchmark::State& state) {
                RunProjection(state, rows, 64, 768);
@@ -172,14 +180,14 @@ void RegisterParts() {
     for (const std::int64_t keys : {32, 128, 512}) {
       const std::string tile =
           std::to_string(rows) + "x" + std::to_string(keys);
-      Register("Gemm/scores/" + tile + "x64",
+      Register("Tile/scores/" + tile + "x64",
                [rows, keys](benchmark::State& state) {
-                 RunTileProduct(state, {.m = rows, .n = keys, .k = 64});
+                 RunTileProduct(state, {rows, keys, 64});
                });
-      Register("Gemm/contexts/" + std::to_string(rows) + "x64x" +
+      Register("Tile/contexts/" + std::to_string(rows) + "x64x" +
                    std::to_string(keys),
                [rows, keys](benchmark::State& state) {
-                 RunTileProduct(state, {.m = rows, .n = 64, .k = keys});
+                 RunTileProduct(state, {rows, 64, keys});
                });
     }
   }

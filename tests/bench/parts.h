@@ -4,8 +4,8 @@
 
 namespace attention {
 
-// Registers: Gemm/... (the products of each phase at their tile shapes),
-// Softmax (elements per nanosecond) and Pack.
+// Registers: Gemm/... (rows times weights), Tile/... (scores and contexts at
+// their tile shapes), Softmax and Pack (nanoseconds an element).
 void RegisterParts();
 
 }  // namespace attention

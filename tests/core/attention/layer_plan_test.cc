@@ -158,13 +158,16 @@ void ExpectRunsToTheEnd(const LayerPlan& plan, const AttentionLayer* layer,
   progress.ExpectAllDone();
 }
 
-void ExpectPiecesApart(const LayerPlan& plan, const AttentionLayer* layer) {
+void ExpectPiecesApart(const LayerPlan& plan, const AttentionLayer* layer,
+                       std::span<const Sequence> sequences) {
   std::vector<std::pair<std::int64_t, std::int64_t>> pieces;
-  for (const SequencePlan& placed : plan.sequences) {
-    const std::int64_t q = kSpec.num_heads * placed.q_rows * kSpec.head_dim;
+  for (std::size_t s = 0; s < plan.sequences.size(); ++s) {
+    const SequencePlan& placed = plan.sequences[s];
+    const std::int64_t q =
+        kSpec.num_heads * sequences[s].q_len * kSpec.head_dim;
     const std::int64_t k = kSpec.num_kv_heads * placed.kv_rows * kSpec.head_dim;
     const std::int64_t v =
-        kSpec.num_kv_heads * placed.kv_rows * kSpec.v_head_dim;
+        kSpec.num_kv_heads * placed.kv_rows * ValuesWidth(kSpec);
     pieces.insert(pieces.end(), {{placed.queries, placed.queries + q},
                                  {placed.keys, placed.keys + k},
                                  {placed.values, placed.values + v}});
@@ -193,7 +196,7 @@ void ExpectGoodPlans(const AttentionLayer* layer) {
 
     const LayerPlan plan = PlanLayer(kSpec, layer, sequences, workers);
 
-    ExpectPiecesApart(plan, layer);
+    ExpectPiecesApart(plan, layer, sequences);
     ExpectRunsToTheEnd(plan, layer, sequences, random);
     if (testing::Test::HasFailure()) return;
   }

@@ -42,7 +42,7 @@ TEST_F(PackTest, PackRowsMultipliesAndClosesTheGaps) {
       const std::vector<float> from = Counting(5, 40);
       std::vector<float> to(static_cast<std::size_t>(5 * columns + 1),
                             kUntouched);
-      PackRows({from.data(), 40}, 5, columns, 2.0, to.data());
+      PackRows({from.data(), 40}, 5, columns, 2.0, {to.data(), columns});
       for (std::int64_t r = 0; r < 5; ++r) {
         for (std::int64_t c = 0; c < columns; ++c) {
           ASSERT_EQ(to[static_cast<std::size_t>(r * columns + c)],
@@ -61,7 +61,7 @@ TEST_F(PackTest, PackTransposedTurnsRowsIntoColumns) {
         const std::vector<float> from = Counting(rows, 11);
         std::vector<float> to(static_cast<std::size_t>(columns * 16),
                               kUntouched);
-        PackTransposed({from.data(), 11}, rows, columns, to.data() + 2, 16);
+        PackTransposed({from.data(), 11}, rows, columns, {to.data() + 2, 16});
         for (std::int64_t c = 0; c < columns; ++c) {
           for (std::int64_t i = 0; i < 16; ++i) {
             const std::int64_t r = i - 2;
@@ -84,7 +84,7 @@ TEST_F(PackTest, ScatterRowsAddsTheResidualBeforeRounding) {
   const RowsView residual{
       .data = reinterpret_cast<const std::byte*>(queries.data()),
       .row_stride = 2};
-  ScatterRows({from.data(), 2}, 1, 2, &residual,
+  ScatterRows({from.data(), 2}, nullptr, 1, 2, &residual,
               {reinterpret_cast<std::byte*>(to.data()), DType::kBF16, 2}, 1, 0);
   EXPECT_EQ(to, (std::vector<std::uint16_t>{0x7777, 0x7777, 0x3F81, 0x3F80}));
 }
@@ -92,7 +92,7 @@ TEST_F(PackTest, ScatterRowsAddsTheResidualBeforeRounding) {
 TEST_F(PackTest, ScatterRowsWritesOnlyItsColumns) {
   const std::vector<float> from = Counting(2, 3);
   std::vector<float> to(10, kUntouched);
-  ScatterRows({from.data(), 3}, 2, 3, nullptr,
+  ScatterRows({from.data(), 3}, nullptr, 2, 3, nullptr,
               {reinterpret_cast<std::byte*>(to.data()), DType::kF32, 5}, 0, 1);
   EXPECT_EQ(to, (std::vector<float>{-1, 0, 1, 2, -1, -1, 3, 4, 5, -1}));
 }

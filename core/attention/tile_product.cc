@@ -1,0 +1,157 @@
+#include "core/attention/tile_product.h"
+
+#include <utility>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/attention/tile_product.cc"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace attention::HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+using D = hn::CappedTag<float, 16>;
+using V = hn::Vec<D>;
+
+// Sums that fill the registers: with 32 of them 6 x 4, with 16 of them 6 x 2,
+// beside the vectors of b and one element of a.
+constexpr std::size_t kRows = 6;
+constexpr std::size_t kVectors = hn::MaxLanes(D()) == 16 ? 4 : 2;
+
+// Terms between two lines that are read ahead: with fewer the prefetches get in
+// the way of the loads, with more they come too late.
+constexpr std::int64_t kTermsPerLine = 4;
+
+HWY_INLINE void ReadLineAhead(ReadAhead& ahead) {
+  constexpr std::ptrdiff_t kLine = 16;
+  if (ahead.now.next >= ahead.now.end) {
+    ahead.now = std::exchange(ahead.then, {});
+    return;
+  }
+  // Into the second-level cache: the first is full.
+  __builtin_prefetch(ahead.now.next, 0, 2);
+  ahead.now.next += kLine;
+}
+
+// sum[r][v] += a[r, term] * b[term, v]
+template <std::size_t kR, std::size_t kV>
+HWY_INLINE void AddTerm(D d, const float* HWY_RESTRICT a, std::int64_t a_stride,
+                        const float* HWY_RESTRICT b, V (&sum)[kR][kV]) {
+  V row[kV];
+  HWY_UNROLL(4)
+  for (std::size_t v = 0; v < kV; ++v) {
+    row[v] = hn::LoadU(d, b + v * hn::Lanes(d));
+  }
+  HWY_UNROLL(6)
+  for (std::size_t r = 0; r < kR; ++r) {
+    const V factor = hn::Set(d, a[static_cast<std::int64_t>(r) * a_stride]);
+    HWY_UNROLL(4)
+    for (std::size_t v = 0; v < kV; ++v) {
+      sum[r][v] = hn::MulAdd(factor, row[v], sum[r][v]);
+    }
+  }
+}
+
+// kR rows and kV vectors of columns of the product.
+template <std::size_t kR, std::size_t kV>
+HWY_INLINE void MultiplyRegisters(std::int64_t depth, TileView a, TileView b,
+                                  bool accumulate, MutableTileView c,
+                                  ReadAhead& ahead) {
+  const D d;
+  V sum[kR][kV];
+  HWY_UNROLL(6)
+  for (std::size_t r = 0; r < kR; ++r) {
+    HWY_UNROLL(4)
+    for (std::size_t v = 0; v < kV; ++v) sum[r][v] = hn::Zero(d);
+  }
+  std::int64_t term = 0;
+  for (; term + kTermsPerLine <= depth; term += kTermsPerLine) {
+    HWY_UNROLL(4)
+    for (std::int64_t t = 0; t < kTermsPerLine; ++t) {
+      AddTerm(d, a.data + term + t, a.stride, b.data + (term + t) * b.stride,
+              sum);
+    }
+    ReadLineAhead(ahead);
+  }
+  for (; term < depth; ++term) {
+    AddTerm(d, a.data + term, a.stride, b.data + term * b.stride, sum);
+  }
+  HWY_UNROLL(6)
+  for (std::size_t r = 0; r < kR; ++r) {
+    float* row = c.data + static_cast<std::int64_t>(r) * c.stride;
+    HWY_UNROLL(4)
+    for (std::size_t v = 0; v < kV; ++v) {
+      float* to = row + v * hn::Lanes(d);
+      // Added last: one chain over thousands of keys would round too often.
+      if (accumulate) sum[r][v] = hn::Add(sum[r][v], hn::LoadU(d, to));
+      hn::StoreU(sum[r][v], d, to);
+    }
+  }
+}
+
+// All rows of kV vectors of columns.
+template <std::size_t kV>
+void MultiplyColumns(const TileShape& shape, TileView a, TileView b,
+                     bool accumulate, MutableTileView c, ReadAhead& ahead) {
+  const auto advance = [&](std::int64_t rows) {
+    a.data += rows * a.stride;
+    c.data += rows * c.stride;
+  };
+  std::int64_t left = shape.rows;
+  for (; left >= static_cast<std::int64_t>(kRows); left -= kRows) {
+    MultiplyRegisters<kRows, kV>(shape.depth, a, b, accumulate, c, ahead);
+    advance(kRows);
+  }
+  switch (left) {
+    case 5:
+      return MultiplyRegisters<5, kV>(shape.depth, a, b, accumulate, c, ahead);
+    case 4:
+      return MultiplyRegisters<4, kV>(shape.depth, a, b, accumulate, c, ahead);
+    case 3:
+      return MultiplyRegisters<3, kV>(shape.depth, a, b, accumulate, c, ahead);
+    case 2:
+      return MultiplyRegisters<2, kV>(shape.depth, a, b, accumulate, c, ahead);
+    case 1:
+      return MultiplyRegisters<1, kV>(shape.depth, a, b, accumulate, c, ahead);
+    default:
+      return;
+  }
+}
+
+void MultiplyTileT(const TileShape& shape, TileView a, TileView b,
+                   bool accumulate, MutableTileView c, ReadAhead& ahead) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));
+  constexpr auto kWidest = static_cast<std::int64_t>(kVectors);
+  std::int64_t vectors = shape.columns / lanes;
+  while (vectors > 0) {
+    const std::int64_t now = vectors < kWidest ? vectors : kWidest;
+    if constexpr (kWidest == 4) {
+      if (now == 4) MultiplyColumns<4>(shape, a, b, accumulate, c, ahead);
+      if (now == 3) MultiplyColumns<3>(shape, a, b, accumulate, c, ahead);
+    }
+    if (now == 2) MultiplyColumns<2>(shape, a, b, accumulate, c, ahead);
+    if (now == 1) MultiplyColumns<1>(shape, a, b, accumulate, c, ahead);
+    vectors -= now;
+    b.data += now * lanes;
+    c.data += now * lanes;
+  }
+}
+
+}  // namespace
+}  // namespace attention::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace attention {
+
+HWY_EXPORT(MultiplyTileT);
+
+void MultiplyTile(const TileShape& shape, TileView a, TileView b,
+                  bool accumulate, MutableTileView c, ReadAhead& ahead) {
+  HWY_DYNAMIC_DISPATCH(MultiplyTileT)(shape, a, b, accumulate, c, ahead);
+}
+
+}  // namespace attention
+#endif  // HWY_ONCE

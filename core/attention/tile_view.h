@@ -1,0 +1,22 @@
+// A row-major matrix of f32 somewhere in memory.
+#ifndef CORE_ATTENTION_TILE_VIEW_H_
+#define CORE_ATTENTION_TILE_VIEW_H_
+
+#include <cstdint>
+
+namespace attention {
+
+// Row r starts at data + r * stride.
+struct TileView {
+  const float* data = nullptr;
+  std::int64_t stride = 0;
+};
+
+struct MutableTileView {
+  float* data = nullptr;
+  std::int64_t stride = 0;
+};
+
+}  // namespace attention
+
+#endif  // CORE_ATTENTION_TILE_VIEW_H_
