@@ -283,6 +283,7 @@ int main() {
     std::cout << (answer.ok()
                       ? *answer
                       : nlohmann::json{{"error", answer.status().ToString()}})
-              << std::endl;
+              << '\n'
+              << std::flush;
   }
 }

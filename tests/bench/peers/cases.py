@@ -79,17 +79,15 @@ def _square(
 
 def _ragged() -> Case:
     """32 sentences: lognormal lengths, 30 on average, at most 102."""
-    generator = random.Random(32)
+    # The lengths from this seed are 30 on average and 102 at most.
+    generator = random.Random(311)
     sigma = 0.6
     mu = math.log(30) - sigma**2 / 2
     lengths = tuple(
         min(102, max(4, round(generator.lognormvariate(mu, sigma))))
-        for _ in range(31)
+        for _ in range(32)
     )
-    # The longest decides how far the others are padded.
-    return Case(
-        "ragged", "32 ragged  mean 30, E384", 384, 12, lengths + (102,)
-    )
+    return Case("ragged", "32 ragged  mean 30, E384", 384, 12, lengths)
 
 
 CASES = (

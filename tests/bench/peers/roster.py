@@ -49,9 +49,9 @@ AVX2 = {
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
 }
 AVX2_UNFORCED = {
-    "torch": "its oneDNN and its own kernels only, not MKL on AMD",
-    "mha": "its oneDNN and its own kernels only, not MKL on AMD",
-    "loop": "its oneDNN and its own kernels only, not MKL on AMD",
+    "torch": "its MKL takes the limit on Intel only",
+    "mha": "its MKL takes the limit on Intel only",
+    "loop": "its MKL takes the limit on Intel only",
     "onnxruntime": "has no switch: uses all that the CPU has",
     "openvino": "its oneDNN only: other kernels use all that the CPU has",
 }

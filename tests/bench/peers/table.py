@@ -11,6 +11,8 @@ from .roster import OURS, Peer
 
 SHAPE = 24
 PEER = 16
+# Cores. More than that moves the figures by percents.
+MUCH_ELSEWHERE = 0.05
 
 
 def _style(code: str, text: str) -> str:
@@ -111,3 +113,5 @@ def print_end(results: Results) -> None:
             f"off by {max(errors):.1e} at most."
         )
     say(f"Other programs used {results.busy_elsewhere:.2f} cores meanwhile.")
+    if results.busy_elsewhere > MUCH_ELSEWHERE:
+        say(bold("The machine was too busy: measure again when it is idle."))
