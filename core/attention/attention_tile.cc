@@ -1,16 +1,16 @@
 #include "core/attention/attention_tile.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "core/attention/attn_mask.h"
 #include "core/attention/layer_plan.h"
 #include "core/attention/pack.h"
+#include "core/attention/scale_rows.h"
 #include "core/attention/softmax.h"
 #include "core/attention/tile_product.h"
-#include "core/tensor/convert_dtype.h"
 
 namespace attention {
 namespace {
@@ -52,8 +52,8 @@ class TileRun {
       AttendHead(head, head / group);
       InvertSums();
       ScatterRows({scratch_.contexts.floats(), values_width_}, inverse_sum_,
-                  tile_.rows, spec_.v_head_dim, residual, contexts,
-                  tile_.first_row, head * spec_.v_head_dim);
+                  tile_.rows, spec_.v_head_dim, residual, Stores::kCached,
+                  contexts, tile_.first_row, head * spec_.v_head_dim);
       if (sequence_.attn_weights.kind == AttnWeights::kPerHead) {
         StoreWeights(head);
       }
@@ -166,11 +166,15 @@ class TileRun {
   }
 
   void RescaleContexts() {
-    for (std::int64_t r = 0; r < tile_.rows; ++r) {
-      if (state_.rescale[r] == 1.0F) continue;
-      float* row = scratch_.contexts.floats() + r * values_width_;
-      Scale(row, values_width_, state_.rescale[r], row);
+    const std::span<const float> factors(state_.rescale,
+                                         static_cast<std::size_t>(tile_.rows));
+    if (std::all_of(factors.begin(), factors.end(),
+                    [](float x) { return x == 1.0F; })) {
+      return;
     }
+    float* contexts = scratch_.contexts.floats();
+    ScaleRows({contexts, values_width_}, state_.rescale, tile_.rows,
+              values_width_, Stores::kCached, {contexts, values_width_});
   }
 
   // 0 for a row without any key, whose weights are zero already.
@@ -180,46 +184,33 @@ class TileRun {
     }
   }
 
-  std::byte* WeightsRow(std::int64_t head, std::int64_t row) const {
+  MutableRowsView WeightsOf(std::int64_t head) const {
     const AttnWeightsView& to = sequence_.attn_weights;
-    return to.data +
-           (head * to.head_stride + (tile_.first_row + row) * to.row_stride) *
-               static_cast<std::int64_t>(DTypeSize(to.dtype));
-  }
-
-  // Writes [from, from + count) * factor at key `first_key` of a row.
-  void StoreScaled(const float* from, std::int64_t count, float factor,
-                   std::byte* row, std::int64_t first_key) const {
-    constexpr std::int64_t kPiece = 512;
-    std::array<float, kPiece> scaled;
-    const DType dtype = sequence_.attn_weights.dtype;
-    const auto size = static_cast<std::int64_t>(DTypeSize(dtype));
-    for (std::int64_t k = 0; k < count; k += kPiece) {
-      const std::int64_t piece = std::min(kPiece, count - k);
-      Scale(from + k, piece, factor, scaled.data());
-      ConvertFromF32(scaled.data(), piece, dtype, row + (first_key + k) * size);
-    }
+    return {
+        .data = to.data + head * to.head_stride *
+                              static_cast<std::int64_t>(DTypeSize(to.dtype)),
+        .dtype = to.dtype,
+        .row_stride = to.row_stride};
   }
 
   void StoreWeights(std::int64_t head) const {
-    for (std::int64_t r = 0; r < tile_.rows; ++r) {
-      std::byte* row = WeightsRow(head, r);
-      for (const ScoreBlock& block : blocks_) {
-        const std::int64_t count =
-            std::min(block.width, num_keys_ - block.first_key);
-        StoreScaled(block.scores + r * block.width, count, inverse_sum_[r], row,
-                    block.first_key);
-      }
-      StoreZeros(row);
+    const MutableRowsView to = WeightsOf(head);
+    for (const ScoreBlock& block : blocks_) {
+      ScatterRows({block.scores, block.width}, inverse_sum_, tile_.rows,
+                  std::min(block.width, num_keys_ - block.first_key), nullptr,
+                  Stores::kStreaming, to, tile_.first_row, block.first_key);
     }
+    StoreZeros(to);
   }
 
   // Keys that no row of the tile sees were never scored.
-  void StoreZeros(std::byte* row) const {
-    const auto size =
-        static_cast<std::int64_t>(DTypeSize(sequence_.attn_weights.dtype));
-    std::fill(row + num_keys_ * size, row + sequence_.kv_len * size,
-              std::byte{0});
+  void StoreZeros(const MutableRowsView& to) const {
+    const auto size = static_cast<std::int64_t>(DTypeSize(to.dtype));
+    for (std::int64_t r = 0; r < tile_.rows; ++r) {
+      std::byte* row = to.data + (tile_.first_row + r) * to.row_stride * size;
+      std::fill(row + num_keys_ * size, row + sequence_.kv_len * size,
+                std::byte{0});
+    }
   }
 
   void StartAverage() {
@@ -228,25 +219,21 @@ class TileRun {
   }
 
   void AddToAverage() {
-    for (std::int64_t r = 0; r < tile_.rows; ++r) {
-      float* row = scratch_.average.floats() + r * num_keys_;
-      for (const ScoreBlock& block : blocks_) {
-        const std::int64_t count =
-            std::min(block.width, num_keys_ - block.first_key);
-        AddScaled(block.scores + r * block.width, count, inverse_sum_[r],
-                  row + block.first_key);
-      }
+    for (const ScoreBlock& block : blocks_) {
+      AddScaledRows({block.scores, block.width}, inverse_sum_, tile_.rows,
+                    std::min(block.width, num_keys_ - block.first_key),
+                    {scratch_.average.floats() + block.first_key, num_keys_});
     }
   }
 
-  void StoreAverage() const {
-    const float factor = 1.0F / static_cast<float>(spec_.num_heads);
-    for (std::int64_t r = 0; r < tile_.rows; ++r) {
-      std::byte* row = WeightsRow(0, r);
-      StoreScaled(scratch_.average.floats() + r * num_keys_, num_keys_, factor,
-                  row, 0);
-      StoreZeros(row);
-    }
+  void StoreAverage() {
+    const MutableRowsView to = WeightsOf(0);
+    std::fill_n(inverse_sum_, tile_.rows,
+                1.0F / static_cast<float>(spec_.num_heads));
+    ScatterRows({scratch_.average.floats(), num_keys_}, inverse_sum_,
+                tile_.rows, num_keys_, nullptr, Stores::kStreaming, to,
+                tile_.first_row, 0);
+    StoreZeros(to);
   }
 
   const AttentionSpec& spec_;

@@ -250,7 +250,7 @@ void LayerBatch::StoreProduct(TileKind kind, const Segment& segment,
   if (kind == TileKind::kContexts) {
     ScatterRows({product, columns}, nullptr, segment.rows, columns,
                 sequence.residual ? &sequence.queries : nullptr,
-                sequence.contexts, segment.first_row, column);
+                Stores::kCached, sequence.contexts, segment.first_row, column);
     return;
   }
   const HeadPacker packer(spec_, sequence, plan_.sequences[segment.sequence],

@@ -4,7 +4,7 @@
 #include <array>
 #include <limits>
 
-#include "core/attention/softmax.h"
+#include "core/attention/scale_rows.h"
 #include "core/tensor/convert_dtype.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -120,21 +120,28 @@ const std::byte* RowAt(const RowsView& rows, std::int64_t row,
 void WriteRow(const float* from, std::int64_t columns, float factor,
               const std::byte* added, DType added_dtype, DType dtype,
               std::byte* out) {
-  // Through a buffer that stays in the first-level cache.
+  // Through buffers that stay in the first-level cache.
   constexpr std::int64_t kPiece = 256;
+  constexpr float kOne = 1.0F;
   std::array<float, kPiece> sum;
   std::array<float, kPiece> residual;
   const auto size = static_cast<std::int64_t>(DTypeSize(dtype));
   const auto added_size = static_cast<std::int64_t>(DTypeSize(added_dtype));
   for (std::int64_t c = 0; c < columns; c += kPiece) {
     const std::int64_t count = std::min(kPiece, columns - c);
-    Scale(from + c, count, factor, sum.data());
+    ScaleRows({from + c, 0}, &factor, 1, count, Stores::kCached,
+              {sum.data(), 0});
     if (added != nullptr) {
       ConvertToF32(added + c * added_size, added_dtype, count, residual.data());
-      AddScaled(residual.data(), count, 1.0F, sum.data());
+      AddScaledRows({residual.data(), 0}, &kOne, 1, count, {sum.data(), 0});
     }
     ConvertFromF32(sum.data(), count, dtype, out + c * size);
   }
+}
+
+bool IsAlignedF32(const MutableRowsView& rows) {
+  return rows.dtype == DType::kF32 &&
+         reinterpret_cast<std::uintptr_t>(rows.data) % alignof(float) == 0;
 }
 
 }  // namespace
@@ -163,22 +170,24 @@ void GatherRows(const RowsView& from, std::int64_t first, std::int64_t rows,
 }
 
 void ScatterRows(TileView from, const float* factors, std::int64_t rows,
-                 std::int64_t columns, const RowsView* residual,
+                 std::int64_t columns, const RowsView* residual, Stores stores,
                  const MutableRowsView& to, std::int64_t first,
                  std::int64_t first_column) {
   const auto size = static_cast<std::int64_t>(DTypeSize(to.dtype));
-  const bool direct = to.dtype == DType::kF32 && residual == nullptr;
-  for (std::int64_t r = 0; r < rows; ++r) {
+  std::byte* out = to.data + (first * to.row_stride + first_column) * size;
+  if (factors != nullptr && residual == nullptr && IsAlignedF32(to)) {
+    ScaleRows(from, factors, rows, columns, stores,
+              {reinterpret_cast<float*>(out), to.row_stride});
+    return;
+  }
+  for (std::int64_t r = 0; r < rows; ++r, out += to.row_stride * size) {
     const float* row = from.data + r * from.stride;
-    const float factor = factors == nullptr ? 1.0F : factors[r];
-    std::byte* out =
-        to.data + ((first + r) * to.row_stride + first_column) * size;
-    if (direct && reinterpret_cast<std::uintptr_t>(out) % alignof(float) == 0) {
-      Scale(row, columns, factor, reinterpret_cast<float*>(out));
+    if (factors == nullptr && residual == nullptr) {
+      ConvertFromF32(row, columns, to.dtype, out);
       continue;
     }
     const bool adds = residual != nullptr;
-    WriteRow(row, columns, factor,
+    WriteRow(row, columns, factors == nullptr ? 1.0F : factors[r],
              adds ? RowAt(*residual, first + r, first_column) : nullptr,
              adds ? residual->dtype : DType::kF32, to.dtype, out);
   }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "core/attention/scale_rows.h"
 #include "core/attention/sequence.h"
 #include "core/attention/tile_view.h"
 
@@ -25,9 +26,9 @@ void GatherRows(const RowsView& from, std::int64_t first, std::int64_t rows,
 // Writes [rows, columns] of f32 into a request's tensor, at row `first` and
 // column `first_column`; row r times factors[r] unless that is null. When
 // `residual` is not null, what it holds at the same place is added before
-// rounding.
+// rounding. `stores` is advice.
 void ScatterRows(TileView from, const float* factors, std::int64_t rows,
-                 std::int64_t columns, const RowsView* residual,
+                 std::int64_t columns, const RowsView* residual, Stores stores,
                  const MutableRowsView& to, std::int64_t first,
                  std::int64_t first_column);
 

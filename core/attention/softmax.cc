@@ -138,7 +138,8 @@ void SoftmaxTileT(std::span<const ScoreBlock> blocks, std::int64_t rows,
       state.sum[row] += ExcludedRow(blocks, row, limits[row]);
       continue;
     }
-    const float rescale = std::exp2(max_before - max);
+    // Mostly the largest score is among the first.
+    const float rescale = max == max_before ? 1 : std::exp2(max_before - max);
     state.rescale[row] = rescale;
     float sum = state.sum[row] * rescale;
     for (const ScoreBlock& block : blocks) {
@@ -149,31 +150,6 @@ void SoftmaxTileT(std::span<const ScoreBlock> blocks, std::int64_t rows,
   }
 }
 
-void ScaleT(const float* from, std::int64_t count, float factor, float* to) {
-  const D d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  const V vfactor = hn::Set(d, factor);
-  std::int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    hn::StoreU(hn::Mul(hn::LoadU(d, from + i), vfactor), d, to + i);
-  }
-  for (; i < count; ++i) to[i] = from[i] * factor;
-}
-
-void AddScaledT(const float* from, std::int64_t count, float factor,
-                float* to) {
-  const D d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  const V vfactor = hn::Set(d, factor);
-  std::int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) {
-    const V sum =
-        hn::MulAdd(hn::LoadU(d, from + i), vfactor, hn::LoadU(d, to + i));
-    hn::StoreU(sum, d, to + i);
-  }
-  for (; i < count; ++i) to[i] += from[i] * factor;
-}
-
 }  // namespace
 }  // namespace attention::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -182,20 +158,10 @@ HWY_AFTER_NAMESPACE();
 namespace attention {
 
 HWY_EXPORT(SoftmaxTileT);
-HWY_EXPORT(ScaleT);
-HWY_EXPORT(AddScaledT);
 
 void SoftmaxTile(std::span<const ScoreBlock> blocks, std::int64_t rows,
                  const std::int64_t* limits, const SoftmaxState& state) {
   HWY_DYNAMIC_DISPATCH(SoftmaxTileT)(blocks, rows, limits, state);
-}
-
-void Scale(const float* from, std::int64_t count, float factor, float* to) {
-  HWY_DYNAMIC_DISPATCH(ScaleT)(from, count, factor, to);
-}
-
-void AddScaled(const float* from, std::int64_t count, float factor, float* to) {
-  HWY_DYNAMIC_DISPATCH(AddScaledT)(from, count, factor, to);
 }
 
 }  // namespace attention

@@ -31,12 +31,6 @@ struct SoftmaxState {
 void SoftmaxTile(std::span<const ScoreBlock> blocks, std::int64_t rows,
                  const std::int64_t* limits, const SoftmaxState& state);
 
-// to[i] = from[i] * factor.
-void Scale(const float* from, std::int64_t count, float factor, float* to);
-
-// to[i] += from[i] * factor.
-void AddScaled(const float* from, std::int64_t count, float factor, float* to);
-
 }  // namespace attention
 
 #endif  // CORE_ATTENTION_SOFTMAX_H_

@@ -84,7 +84,7 @@ TEST_F(PackTest, ScatterRowsAddsTheResidualBeforeRounding) {
   const RowsView residual{
       .data = reinterpret_cast<const std::byte*>(queries.data()),
       .row_stride = 2};
-  ScatterRows({from.data(), 2}, nullptr, 1, 2, &residual,
+  ScatterRows({from.data(), 2}, nullptr, 1, 2, &residual, Stores::kCached,
               {reinterpret_cast<std::byte*>(to.data()), DType::kBF16, 2}, 1, 0);
   EXPECT_EQ(to, (std::vector<std::uint16_t>{0x7777, 0x7777, 0x3F81, 0x3F80}));
 }
@@ -92,7 +92,7 @@ TEST_F(PackTest, ScatterRowsAddsTheResidualBeforeRounding) {
 TEST_F(PackTest, ScatterRowsWritesOnlyItsColumns) {
   const std::vector<float> from = Counting(2, 3);
   std::vector<float> to(10, kUntouched);
-  ScatterRows({from.data(), 3}, nullptr, 2, 3, nullptr,
+  ScatterRows({from.data(), 3}, nullptr, 2, 3, nullptr, Stores::kCached,
               {reinterpret_cast<std::byte*>(to.data()), DType::kF32, 5}, 0, 1);
   EXPECT_EQ(to, (std::vector<float>{-1, 0, 1, 2, -1, -1, 3, 4, 5, -1}));
 }
