@@ -209,7 +209,8 @@ bool LimitGemmIsa(GemmIsa isa) {
 
 class PackedMatrix::Impl {
  public:
-  Impl(std::int64_t k, std::int64_t n, const float* weight, const float* bias)
+  Impl(std::int64_t k, std::int64_t n, const float* weight, const float* bias,
+       Slab& slab)
       : k_(k), n_(n), bias_desc_(RowMajor(1, n)), has_bias_(bias != nullptr) {
     const SingleThreaded single_threaded;
     const dnnl::memory::desc any(Dims{k, n}, kF32,
@@ -222,16 +223,16 @@ class PackedMatrix::Impl {
                         ? kBrgemmRowMultiple
                         : kJitRowMultiple;
 
-    data_.Reserve(b_desc_.get_size());
-    b_ = dnnl::memory(b_desc_, CpuEngine(), data_.bytes());
+    data_ = slab.Take(b_desc_.get_size());
+    b_ = dnnl::memory(b_desc_, CpuEngine(), data_.get());
     dnnl::memory source({Dims{k, n}, kF32, Dims{1, k}}, CpuEngine(),
                         const_cast<float*>(weight));
     dnnl::stream stream(CpuEngine());
     dnnl::reorder(source, b_).execute(stream, source, b_);
     if (has_bias_) {
-      bias_data_.Reserve(bias_desc_.get_size());
-      std::copy_n(bias, n, bias_data_.floats());
-      bias_ = dnnl::memory(bias_desc_, CpuEngine(), bias_data_.bytes());
+      bias_data_ = slab.Take(bias_desc_.get_size());
+      std::copy_n(bias, n, reinterpret_cast<float*>(bias_data_.get()));
+      bias_ = dnnl::memory(bias_desc_, CpuEngine(), bias_data_.get());
     }
     stream.wait();
   }
@@ -258,8 +259,8 @@ class PackedMatrix::Impl {
   const bool has_bias_;
   std::int64_t row_multiple_ = 1;
   dnnl::memory::desc b_desc_;
-  AlignedBuffer data_;
-  AlignedBuffer bias_data_;
+  std::shared_ptr<std::byte> data_;
+  std::shared_ptr<std::byte> bias_data_;
   dnnl::memory b_;
   dnnl::memory bias_;
 };
@@ -270,9 +271,10 @@ PackedMatrix::PackedMatrix(std::shared_ptr<const Impl> impl)
 absl::StatusOr<PackedMatrix> PackedMatrix::Create(std::int64_t k,
                                                   std::int64_t n,
                                                   const float* weight,
-                                                  const float* bias) {
+                                                  const float* bias,
+                                                  Slab& slab) {
   try {
-    return PackedMatrix(std::make_shared<Impl>(k, n, weight, bias));
+    return PackedMatrix(std::make_shared<Impl>(k, n, weight, bias, slab));
   } catch (const std::exception& error) {
     return ToStatus(error);
   }

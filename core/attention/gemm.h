@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "core/base/slab.h"
 
 namespace attention {
 
@@ -18,10 +19,10 @@ namespace attention {
 class PackedMatrix {
  public:
   // `weight` is [n, k] as in torch.nn.Linear; `bias` [n] may be null. Both are
-  // copied.
+  // copied, into pieces of `slab`.
   static absl::StatusOr<PackedMatrix> Create(std::int64_t k, std::int64_t n,
                                              const float* weight,
-                                             const float* bias);
+                                             const float* bias, Slab& slab);
 
   std::int64_t k() const;
   std::int64_t n() const;

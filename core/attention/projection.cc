@@ -18,7 +18,7 @@ constexpr std::int64_t kTargetColumns = 64;
 }  // namespace
 
 absl::StatusOr<Projection> Projection::Create(const LinearWeights& weights,
-                                              std::int64_t unit) {
+                                              std::int64_t unit, Slab& slab) {
   Projection projection;
   projection.out_features_ = weights.weight.shape[0];
   projection.in_features_ = weights.weight.shape[1];
@@ -47,7 +47,8 @@ absl::StatusOr<Projection> Projection::Create(const LinearWeights& weights,
     ATTENTION_ASSIGN_OR_RETURN(
         PackedMatrix chunk,
         PackedMatrix::Create(in, columns, weight.floats(),
-                             b.data != nullptr ? bias.floats() : nullptr));
+                             b.data != nullptr ? bias.floats() : nullptr,
+                             slab));
     projection.row_multiple_ =
         std::lcm(projection.row_multiple_, chunk.row_multiple());
     projection.chunks_.push_back(std::move(chunk));

@@ -18,9 +18,9 @@ class Projection {
   Projection() = default;
 
   // Chunks hold whole groups of `unit` columns (a head). The weights are
-  // copied as f32.
+  // copied as f32 into `slab`.
   static absl::StatusOr<Projection> Create(const LinearWeights& weights,
-                                           std::int64_t unit);
+                                           std::int64_t unit, Slab& slab);
 
   std::int64_t in_features() const { return in_features_; }
   std::int64_t out_features() const { return out_features_; }

@@ -95,7 +95,9 @@ void RunProjection(benchmark::State& state, std::int64_t min_rows,
                    std::int64_t n, std::int64_t k) {
   GemmRunner gemm;
   const AlignedBuffer weight = RandomBuffer(n * k);
-  const auto matrix = PackedMatrix::Create(k, n, weight.floats(), nullptr);
+  Slab slab(1);
+  const auto matrix =
+      PackedMatrix::Create(k, n, weight.floats(), nullptr, slab);
   if (!matrix.ok()) {
     state.SkipWithError(matrix.status().ToString().c_str());
     return;

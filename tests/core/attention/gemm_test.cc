@@ -27,6 +27,7 @@ class GemmTest : public testing::Test {
   }
 
   std::mt19937 random_{3};
+  Slab slab_{1 << 20};
   GemmRunner gemm_;
 };
 
@@ -36,7 +37,7 @@ TEST_F(GemmTest, MultipliesWithPackedWeightsAndBias) {
       const auto weight = Random(n * k);
       const auto bias = Random(n);
       const auto matrix =
-          PackedMatrix::Create(k, n, weight.data(), bias.data());
+          PackedMatrix::Create(k, n, weight.data(), bias.data(), slab_);
       ASSERT_TRUE(matrix.ok()) << matrix.status();
       const std::int64_t m = 2 * matrix->row_multiple();
       const auto a = Random(m * k);
@@ -60,7 +61,8 @@ TEST_F(GemmTest, ARowHasTheSameBitsInEveryTile) {
   for (const std::int64_t k : {1, 3, 24, 384, 768, 4096}) {
     for (const std::int64_t n : {1, 6, 48, 64, 128}) {
       const auto weight = Random(n * k);
-      const auto matrix = PackedMatrix::Create(k, n, weight.data(), nullptr);
+      const auto matrix =
+          PackedMatrix::Create(k, n, weight.data(), nullptr, slab_);
       ASSERT_TRUE(matrix.ok()) << matrix.status();
       const std::int64_t step = matrix->row_multiple();
       const auto row = Random(k);
@@ -87,7 +89,7 @@ TEST_F(GemmTest, ARowHasTheSameBitsInEveryTile) {
 TEST_F(GemmTest, ShapesThatWereDroppedAreCompiledAgain) {
   constexpr std::int64_t kShapes = 1100;
   const float two = 2.0F;
-  const auto matrix = *PackedMatrix::Create(1, 1, &two, nullptr);
+  const auto matrix = *PackedMatrix::Create(1, 1, &two, nullptr, slab_);
   const std::int64_t step = matrix.row_multiple();
   const std::vector<float> ones(static_cast<std::size_t>(kShapes * step), 1.0F);
   std::vector<float> product(ones.size());
@@ -102,7 +104,8 @@ TEST_F(GemmTest, ShapesThatWereDroppedAreCompiledAgain) {
 
 TEST_F(GemmTest, ThreadsShareAMatrix) {
   const auto weight = Random(64 * 64);
-  const auto matrix = *PackedMatrix::Create(64, 64, weight.data(), nullptr);
+  const auto matrix =
+      *PackedMatrix::Create(64, 64, weight.data(), nullptr, slab_);
   const auto a = Random(96 * 64);
   std::vector<std::vector<float>> results(4, std::vector<float>(96 * 64));
   {
