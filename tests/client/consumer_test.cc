@@ -29,6 +29,7 @@ TEST(ConsumerTest, BuildsAndRunsAgainstTheInstalledPackage) {
   ExpectSuccess(absl::StrCat(
       cmake, " -S ", ATTENTION_CONSUMER_DIR, " -B ", Quoted(build),
       " -DCMAKE_PREFIX_PATH=", Quoted(prefix), " -DCMAKE_BUILD_TYPE=Release",
+      " -G ", Quoted(ATTENTION_CMAKE_GENERATOR),
       " -DCMAKE_CXX_COMPILER=", ATTENTION_CXX_COMPILER,
       " -DCMAKE_CXX_FLAGS=", Quoted(ATTENTION_CXX_FLAGS)));
   ExpectSuccess(absl::StrCat(cmake, " --build ", Quoted(build)));
