@@ -25,7 +25,7 @@ class TileRun {
         packed_(packed),
         tile_(tile),
         scratch_(scratch),
-        values_width_(ValuesWidth(spec)) {
+        contexts_width_(RoundUp(spec.v_head_dim, kColumnMultiple)) {
     scratch.state.Reserve(tile.rows *
                           (4 * sizeof(float) + sizeof(std::int64_t)));
     limits_ = reinterpret_cast<std::int64_t*>(scratch.state.bytes());
@@ -38,7 +38,7 @@ class TileRun {
     }
     // Causal limits grow with the row: keys beyond the last one are skipped.
     num_keys_ = limits_[tile.rows - 1];
-    scratch.contexts.Reserve(tile.rows * values_width_ * sizeof(float));
+    scratch.contexts.Reserve(tile.rows * contexts_width_ * sizeof(float));
     PlaceBlocks();
   }
 
@@ -51,7 +51,7 @@ class TileRun {
          head < tile_.end_head * group; ++head) {
       AttendHead(head, head / group);
       InvertSums();
-      ScatterRows({scratch_.contexts.floats(), values_width_}, inverse_sum_,
+      ScatterRows({scratch_.contexts.floats(), contexts_width_}, inverse_sum_,
                   tile_.rows, spec_.v_head_dim, residual, Stores::kCached,
                   contexts, tile_.first_row, head * spec_.v_head_dim);
       if (sequence_.attn_weights.kind == AttnWeights::kPerHead) {
@@ -75,7 +75,8 @@ class TileRun {
     for (std::int64_t key = 0; key < num_keys_; key += kKeyBlock) {
       ScoreBlock block;
       block.first_key = key;
-      block.width = std::min(kKeyBlock, packed_.kv_rows - key);
+      block.width =
+          RoundUp(std::min(kKeyBlock, num_keys_ - key), kColumnMultiple);
       blocks_.push_back(block);
       floats += tile_.rows * block.width;
       widest = std::max(widest, tile_.rows * block.width);
@@ -94,7 +95,8 @@ class TileRun {
                 -std::numeric_limits<float>::infinity());
     std::fill_n(state_.sum, tile_.rows, 0.0F);
     if (blocks_.empty()) {
-      std::fill_n(scratch_.contexts.floats(), tile_.rows * values_width_, 0.0F);
+      std::fill_n(scratch_.contexts.floats(), tile_.rows * contexts_width_,
+                  0.0F);
       return;
     }
     if (keeps_weights()) {
@@ -116,21 +118,24 @@ class TileRun {
   // scores = queries . keys^T, masked, over the keys of the block.
   void ComputeScores(std::int64_t head, std::int64_t kv_head,
                      const ScoreBlock& block) {
-    const float* queries =
-        packed_.queries +
-        (head * sequence_.q_len + tile_.first_row) * spec_.head_dim;
+    const TileView queries = QueriesOf(head);
     const float* keys =
-        packed_.keys +
-        (kv_head * packed_.kv_rows + block.first_key) * spec_.head_dim;
-    const std::int64_t block_keys = block.width * spec_.head_dim;
-    ReadAhead ahead = {.now = {keys + block_keys, keys + 2 * block_keys},
-                       .then = NextQueries(queries, block)};
+        packed_.arena + packed_.placed.keys +
+        (kv_head * packed_.placed.key_columns + block.first_key) *
+            spec_.head_dim;
+    const float* next_keys = keys + block.width * spec_.head_dim;
+    ReadAhead ahead = {
+        .now = {next_keys, next_keys + block.width * spec_.head_dim},
+        .then = NextQueries(head, block)};
     for (std::int64_t key = 0; key < block.width; key += kPanelColumns) {
-      const std::int64_t width = std::min(kPanelColumns, block.width - key);
+      // Of the panel in memory, and of what is wanted of it.
+      const std::int64_t panel = std::min(
+          kPanelColumns, packed_.placed.key_columns - block.first_key - key);
+      const std::int64_t width = std::min(panel, block.width - key);
       MultiplyTile(
           {.rows = tile_.rows, .columns = width, .depth = spec_.head_dim},
-          {queries, spec_.head_dim}, {keys + key * spec_.head_dim, width},
-          false, {block.scores + key, block.width}, ahead);
+          queries, {keys + key * spec_.head_dim, panel}, false,
+          {block.scores + key, block.width}, ahead);
     }
     if (sequence_.attn_mask.data == nullptr) return;
     for (std::int64_t r = 0; r < tile_.rows; ++r) {
@@ -142,27 +147,33 @@ class TileRun {
     }
   }
 
+  TileView QueriesOf(std::int64_t head) const {
+    return packed_.plan.queries.Head(packed_.arena, head,
+                                     packed_.placed.first_q + tile_.first_row);
+  }
+
   // Those of the next head, while the last block of this one is scored.
-  ReadAhead::Range NextQueries(const float* queries,
+  ReadAhead::Range NextQueries(std::int64_t head,
                                const ScoreBlock& block) const {
-    if (block.first_key + block.width < num_keys_) return {};
-    const float* next = queries + sequence_.q_len * spec_.head_dim;
-    return {next, next + tile_.rows * spec_.head_dim};
+    const bool last_block = block.first_key + block.width >= num_keys_;
+    if (!last_block || head + 1 == spec_.num_heads) return {};
+    const TileView next = QueriesOf(head + 1);
+    return {next.data, next.data + tile_.rows * next.stride};
   }
 
   // contexts += weights . values, over the keys of the block.
   void AddContexts(std::int64_t kv_head, const ScoreBlock& block) {
-    const float* values =
-        packed_.values +
-        (kv_head * packed_.kv_rows + block.first_key) * values_width_;
-    const std::int64_t block_values = block.width * values_width_;
-    ReadAhead ahead = {
-        .now = {values + block_values, values + 2 * block_values}, .then = {}};
+    const TileView values = packed_.plan.values.Head(
+        packed_.arena, kv_head, packed_.placed.first_kv + block.first_key);
+    const std::int64_t keys =
+        std::min(block.width, num_keys_ - block.first_key);
+    const float* next_values = values.data + keys * values.stride;
+    ReadAhead ahead = {.now = {next_values, next_values + keys * values.stride},
+                       .then = {}};
     MultiplyTile(
-        {.rows = tile_.rows, .columns = values_width_, .depth = block.width},
-        {block.scores, block.width}, {values, values_width_},
-        block.first_key > 0, {scratch_.contexts.floats(), values_width_},
-        ahead);
+        {.rows = tile_.rows, .columns = contexts_width_, .depth = keys},
+        {block.scores, block.width}, values, block.first_key > 0,
+        {scratch_.contexts.floats(), contexts_width_}, ahead);
   }
 
   void RescaleContexts() {
@@ -173,8 +184,8 @@ class TileRun {
       return;
     }
     float* contexts = scratch_.contexts.floats();
-    ScaleRows({contexts, values_width_}, state_.rescale, tile_.rows,
-              values_width_, Stores::kCached, {contexts, values_width_});
+    ScaleRows({contexts, contexts_width_}, state_.rescale, tile_.rows,
+              contexts_width_, Stores::kCached, {contexts, contexts_width_});
   }
 
   // 0 for a row without any key, whose weights are zero already.
@@ -241,7 +252,7 @@ class TileRun {
   const PackedSequence& packed_;
   const AttentionTile& tile_;
   WorkerScratch& scratch_;
-  const std::int64_t values_width_;
+  const std::int64_t contexts_width_;
   std::int64_t num_keys_ = 0;
   std::int64_t* limits_ = nullptr;
   SoftmaxState state_;

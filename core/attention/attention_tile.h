@@ -5,17 +5,17 @@
 #include <cstdint>
 
 #include "core/attention/attention_spec.h"
+#include "core/attention/layer_plan.h"
 #include "core/attention/sequence.h"
 #include "core/attention/worker_scratch.h"
 
 namespace attention {
 
-// A sequence with its heads packed; see SequencePlan for the layouts.
+// A sequence whose heads are in the arena.
 struct PackedSequence {
-  const float* queries = nullptr;
-  const float* keys = nullptr;
-  const float* values = nullptr;
-  std::int64_t kv_rows = 0;
+  const LayerPlan& plan;
+  const SequencePlan& placed;  // of `plan`
+  const float* arena = nullptr;
 };
 
 // Query rows [first_row, first_row + rows) of the key and value heads

@@ -34,77 +34,32 @@ const RowsView& RowsOf(const Sequence& sequence, TileKind kind) {
   return sequence.queries;
 }
 
-// Writes heads of one sequence from a product of rows into the arena.
-class HeadPacker {
- public:
-  HeadPacker(const AttentionSpec& spec, const Sequence& sequence,
-             const SequencePlan& placed, float* arena)
-      : spec_(spec), sequence_(sequence), placed_(placed), arena_(arena) {}
-
-  // `rows` rows of `head` become rows first_row.. of the sequence.
-  void Pack(TileKind kind, std::int64_t head, std::int64_t first_row,
-            std::int64_t rows, TileView from) const {
-    if (kind == TileKind::kQueries) PackQueries(head, first_row, rows, from);
-    if (kind == TileKind::kKeys) PackKeys(head, first_row, rows, from);
-    if (kind == TileKind::kValues) PackValues(head, first_row, rows, from);
-  }
-
- private:
-  void PackQueries(std::int64_t head, std::int64_t first_row, std::int64_t rows,
-                   TileView from) const {
-    // softmax(x) = 2^(x log2 e - max) / sum: the factor is free here.
-    const double factor = sequence_.scale * std::numbers::log2e;
-    const std::int64_t width = spec_.head_dim;
-    float* to = arena_ + placed_.queries + head * sequence_.q_len * width;
-    PackRows(from, rows, width, factor, {to + first_row * width, width});
-  }
-
-  void PackKeys(std::int64_t head, std::int64_t first_row, std::int64_t rows,
-                TileView from) const {
-    float* keys =
-        arena_ + placed_.keys + head * placed_.kv_rows * spec_.head_dim;
-    const std::int64_t end = first_row + rows;
-    for (std::int64_t row = first_row; row < end;) {
-      const std::int64_t first_key = row / kPanelColumns * kPanelColumns;
-      const std::int64_t width =
-          std::min(kPanelColumns, placed_.kv_rows - first_key);
-      const std::int64_t count = std::min(end, first_key + width) - row;
-      float* panel = keys + first_key * spec_.head_dim;
-      PackTransposed({from.data + (row - first_row) * from.stride, from.stride},
-                     count, spec_.head_dim, {panel + row - first_key, width});
-      row += count;
-      if (row == sequence_.kv_len) {
-        for (std::int64_t c = 0; c < spec_.head_dim; ++c) {
-          std::fill(panel + c * width + row - first_key,
-                    panel + (c + 1) * width, 0.0F);
-        }
-      }
-    }
-  }
-
-  void PackValues(std::int64_t head, std::int64_t first_row, std::int64_t rows,
-                  TileView from) const {
-    const std::int64_t width = ValuesWidth(spec_);
-    float* to = arena_ + placed_.values + head * placed_.kv_rows * width;
-    PackRows(from, rows, spec_.v_head_dim, 1.0,
-             {to + first_row * width, width});
-    if (spec_.v_head_dim < width) {
-      for (std::int64_t row = first_row; row < first_row + rows; ++row) {
-        std::fill(to + row * width + spec_.v_head_dim, to + (row + 1) * width,
-                  0.0F);
-      }
-    }
-    if (first_row + rows == sequence_.kv_len) {
-      std::fill(to + sequence_.kv_len * width, to + placed_.kv_rows * width,
+// Packs `rows` rows of a key head, which become first_row.. of the sequence.
+void PackKeys(const AttentionSpec& spec, const Sequence& sequence,
+              const SequencePlan& placed, std::int64_t head,
+              std::int64_t first_row, std::int64_t rows, TileView from,
+              float* arena) {
+  // softmax(x) = 2^(x log2 e - max) / sum: the factor is free here.
+  const double factor = sequence.scale * std::numbers::log2e;
+  float* keys = arena + placed.keys + head * placed.key_columns * spec.head_dim;
+  const std::int64_t end = first_row + rows;
+  for (std::int64_t row = first_row; row < end;) {
+    const std::int64_t first_key = row / kPanelColumns * kPanelColumns;
+    const std::int64_t width =
+        std::min(kPanelColumns, placed.key_columns - first_key);
+    const std::int64_t count = std::min(end, first_key + width) - row;
+    float* panel = keys + first_key * spec.head_dim;
+    PackTransposed({from.data + (row - first_row) * from.stride, from.stride},
+                   count, spec.head_dim, factor,
+                   {panel + row - first_key, width});
+    row += count;
+    if (row < sequence.kv_len) continue;
+    for (std::int64_t c = 0; c < spec.head_dim; ++c) {
+      std::fill(panel + c * width + row - first_key, panel + (c + 1) * width,
                 0.0F);
     }
   }
-
-  const AttentionSpec& spec_;
-  const Sequence& sequence_;
-  const SequencePlan& placed_;
-  float* const arena_;
-};
+}
 
 }  // namespace
 
@@ -145,8 +100,9 @@ absl::Status LayerBatch::RunTile(int tile, WorkerScratch& scratch) {
     return absl::OkStatus();
   }
   const std::vector<Segment> segments = Segments(tile);
-  return layer_ != nullptr ? RunProjection(planned, segments, scratch)
-                           : PackHeads(planned, segments, scratch);
+  if (layer_ != nullptr) return RunProjection(planned, segments, scratch);
+  PackHeads(planned, segments, scratch);
+  return absl::OkStatus();
 }
 
 std::vector<LayerBatch::Segment> LayerBatch::Segments(int tile) const {
@@ -182,23 +138,41 @@ absl::Status LayerBatch::RunProjection(const PlannedTile& tile,
   const std::int64_t at_once = RoundUp(kProductRows, multiple);
   scratch.product.Reserve(std::min(rows, at_once) * projection.chunk_columns() *
                           sizeof(float));
-  float* product = scratch.product.floats();
   for (std::int64_t part = tile.first_part; part < tile.end_part; ++part) {
     const PackedMatrix& chunk = projection.chunk(part);
-    const std::int64_t column = part * projection.chunk_columns();
     for (std::int64_t row = 0; row < rows; row += at_once) {
       const std::int64_t count = std::min(at_once, rows - row);
+      float* in_place = HeadsInPlace(tile.kind, part, tile.first_row + row);
+      float* product =
+          in_place != nullptr ? in_place : scratch.product.floats();
       ATTENTION_RETURN_IF_ERROR(scratch.gemm.Multiply(
           count, input + row * projection.in_features(), chunk, product));
+      if (in_place != nullptr) continue;
       for (const Segment& segment : segments) {
         const Segment stored = segment.Within(row, count);
         if (stored.rows == 0) continue;
-        StoreProduct(tile.kind, stored, column, chunk.n(),
-                     product + stored.tile_row * chunk.n());
+        StoreProduct(tile.kind, stored, part * projection.chunk_columns(),
+                     chunk.n(), product + stored.tile_row * chunk.n());
       }
     }
   }
   return absl::OkStatus();
+}
+
+// Queries and values are used as the projection leaves them.
+float* LayerBatch::HeadsInPlace(TileKind kind, std::int64_t chunk,
+                                std::int64_t row) const {
+  switch (kind) {
+    case TileKind::kQueries:
+      return arena_ + plan_.queries.RowOffset(chunk, row);
+    case TileKind::kValues:
+      return arena_ + plan_.values.RowOffset(chunk, row);
+    case TileKind::kKeys:
+    case TileKind::kAttend:
+    case TileKind::kContexts:
+      break;
+  }
+  return nullptr;
 }
 
 const float* LayerBatch::ProjectionInput(const PlannedTile& tile,
@@ -253,48 +227,44 @@ void LayerBatch::StoreProduct(TileKind kind, const Segment& segment,
                 Stores::kCached, sequence.contexts, segment.first_row, column);
     return;
   }
-  const HeadPacker packer(spec_, sequence, plan_.sequences[segment.sequence],
-                          arena_);
-  const std::int64_t width =
-      kind == TileKind::kValues ? spec_.v_head_dim : spec_.head_dim;
-  for (std::int64_t c = 0; c < columns; c += width) {
-    packer.Pack(kind, (column + c) / width, segment.first_row, segment.rows,
-                {product + c, columns});
+  for (std::int64_t c = 0; c < columns; c += spec_.head_dim) {
+    PackKeys(spec_, sequence, plan_.sequences[segment.sequence],
+             (column + c) / spec_.head_dim, segment.first_row, segment.rows,
+             {product + c, columns}, arena_);
   }
 }
 
-absl::Status LayerBatch::PackHeads(const PlannedTile& tile,
-                                   const std::vector<Segment>& segments,
-                                   WorkerScratch& scratch) {
+void LayerBatch::PackHeads(const PlannedTile& tile,
+                           const std::vector<Segment>& segments,
+                           WorkerScratch& scratch) {
   const std::int64_t width =
       tile.kind == TileKind::kValues ? spec_.v_head_dim : spec_.head_dim;
   scratch.rows.Reserve(tile.rows * width * sizeof(float));
   for (const Segment& segment : segments) {
-    const HeadPacker packer(spec_, sequences_[segment.sequence],
-                            plan_.sequences[segment.sequence], arena_);
     RowsView view = RowsOf(sequences_[segment.sequence], tile.kind);
     const std::int64_t head_bytes =
         width * static_cast<std::int64_t>(DTypeSize(view.dtype));
     view.data += tile.first_part * head_bytes;
     for (std::int64_t head = tile.first_part; head < tile.end_part; ++head) {
-      GatherRows(view, segment.first_row, segment.rows, width,
-                 scratch.rows.floats());
-      packer.Pack(tile.kind, head, segment.first_row, segment.rows,
-                  {scratch.rows.floats(), width});
+      float* in_place =
+          HeadsInPlace(tile.kind, head, tile.first_row + segment.tile_row);
+      float* rows = in_place != nullptr ? in_place : scratch.rows.floats();
+      GatherRows(view, segment.first_row, segment.rows, width, rows);
+      if (in_place == nullptr) {
+        PackKeys(spec_, sequences_[segment.sequence],
+                 plan_.sequences[segment.sequence], head, segment.first_row,
+                 segment.rows, {rows, width}, arena_);
+      }
       view.data += head_bytes;
     }
   }
-  return absl::OkStatus();
 }
 
 void LayerBatch::RunAttend(const PlannedTile& tile, std::size_t s,
                            WorkerScratch& scratch) {
   const Sequence& sequence = sequences_[s];
   const SequencePlan& placed = plan_.sequences[s];
-  const PackedSequence packed{.queries = arena_ + placed.queries,
-                              .keys = arena_ + placed.keys,
-                              .values = arena_ + placed.values,
-                              .kv_rows = placed.kv_rows};
+  const PackedSequence packed{.plan = plan_, .placed = placed, .arena = arena_};
   const AttentionTile heads{.first_row = tile.first_row,
                             .rows = tile.rows,
                             .first_head = tile.first_part,

@@ -50,9 +50,10 @@ class LayerBatch {
   void StoreProduct(TileKind kind, const Segment& segment, std::int64_t column,
                     std::int64_t columns, const float* product);
   // kQueries, kKeys and kValues of `sdpa`.
-  absl::Status PackHeads(const PlannedTile& tile,
-                         const std::vector<Segment>& segments,
-                         WorkerScratch& scratch);
+  void PackHeads(const PlannedTile& tile, const std::vector<Segment>& segments,
+                 WorkerScratch& scratch);
+  float* HeadsInPlace(TileKind kind, std::int64_t chunk,
+                      std::int64_t row) const;
   void RunAttend(const PlannedTile& tile, std::size_t sequence,
                  WorkerScratch& scratch);
 

@@ -45,6 +45,11 @@ std::int64_t RowMultiple(const AttentionLayer* layer) {
                layer->out_proj().row_multiple()));
 }
 
+// The product of tiles reads whole vectors, beyond the last head's columns.
+std::int64_t HeadFloats(std::int64_t rows, std::int64_t columns) {
+  return rows * columns + kColumnMultiple;
+}
+
 class Planner {
  public:
   Planner(const AttentionSpec& spec, const AttentionLayer* layer,
@@ -69,8 +74,7 @@ class Planner {
   double TotalCost() const {
     double cost = 0;
     for (const Sequence& sequence : sequences_) {
-      const std::int64_t block_rows =
-          BlockRows(sequence, RoundUp(sequence.kv_len, kColumnMultiple));
+      const std::int64_t block_rows = BlockRows(sequence);
       for (std::int64_t row = 0; row < sequence.q_len; row += block_rows) {
         cost += AttendCost(sequence, row,
                            std::min(block_rows, sequence.q_len - row),
@@ -113,21 +117,36 @@ class Planner {
       SequencePlan placed;
       placed.first_q = plan_.q_rows;
       placed.first_kv = plan_.kv_rows;
-      placed.kv_rows = RoundUp(sequence.kv_len, kColumnMultiple);
-      placed.block_rows = BlockRows(sequence, placed.kv_rows);
-      placed.queries = Take(spec_.num_heads * sequence.q_len * spec_.head_dim);
-      placed.keys = Take(spec_.num_kv_heads * placed.kv_rows * spec_.head_dim);
-      placed.values =
-          Take(spec_.num_kv_heads * placed.kv_rows * ValuesWidth(spec_));
+      placed.key_columns = RoundUp(sequence.kv_len, kColumnMultiple);
+      placed.block_rows = BlockRows(sequence);
+      placed.keys =
+          Take(spec_.num_kv_heads * placed.key_columns * spec_.head_dim);
       plan_.q_rows += sequence.q_len;
       plan_.kv_rows += sequence.kv_len;
       plan_.sequences.push_back(placed);
     }
     plan_.tile_rows = TileRows();
+    plan_.queries = PlaceHeads(TileKind::kQueries, plan_.q_rows,
+                               spec_.num_heads, spec_.head_dim);
+    plan_.values = PlaceHeads(TileKind::kValues, plan_.kv_rows,
+                              spec_.num_kv_heads, spec_.v_head_dim);
     if (layer_ != nullptr) {
       plan_.contexts = Take(RoundUp(plan_.q_rows, RowMultiple(layer_)) *
                             spec_.num_heads * spec_.v_head_dim);
     }
+  }
+
+  HeadRows PlaceHeads(TileKind kind, std::int64_t rows, std::int64_t heads,
+                      std::int64_t head_dim) {
+    HeadRows placed;
+    placed.rows = RoundUp(rows, RowMultiple(layer_));
+    placed.columns = heads * head_dim;
+    placed.chunk_columns = layer_ == nullptr
+                               ? head_dim
+                               : ProjectionOf(*layer_, kind).chunk_columns();
+    placed.head_dim = head_dim;
+    placed.offset = Take(HeadFloats(placed.rows, placed.columns));
+    return placed;
   }
 
   // As many as are worth a tile with a single chunk of columns.
@@ -139,12 +158,12 @@ class Planner {
                    RowMultiple(layer_));
   }
 
-  static std::int64_t BlockRows(const Sequence& sequence,
-                                std::int64_t kv_rows) {
+  static std::int64_t BlockRows(const Sequence& sequence) {
     const bool panel = sequence.attn_weights.kind != AttnWeights::kNone;
-    if (!panel || kv_rows == 0) return kBlockRows;
-    return std::clamp(kPanelFloats / kv_rows / kMinBlockRows * kMinBlockRows,
-                      kMinBlockRows, kBlockRows);
+    if (!panel || sequence.kv_len == 0) return kBlockRows;
+    return std::clamp(
+        kPanelFloats / sequence.kv_len / kMinBlockRows * kMinBlockRows,
+        kMinBlockRows, kBlockRows);
   }
 
   // Gates of sequence s: filled_ + s opens its kAttend tiles, finished_ + s
@@ -342,19 +361,25 @@ const Projection& ProjectionOf(const AttentionLayer& layer, TileKind kind) {
 
 std::int64_t ArenaFloats(const AttentionSpec& spec, const AttentionLayer* layer,
                          std::span<const Sequence> sequences) {
+  const std::int64_t multiple = RowMultiple(layer);
   std::int64_t floats = 0;
   std::int64_t q_rows = 0;
+  std::int64_t kv_rows = 0;
   for (const Sequence& sequence : sequences) {
-    const std::int64_t kv = RoundUp(sequence.kv_len, kColumnMultiple);
-    // Each piece is rounded up to a cache line.
-    floats += RoundUp(spec.num_heads * sequence.q_len * spec.head_dim, kLine) +
-              spec.num_kv_heads * kv * (spec.head_dim + ValuesWidth(spec));
+    floats += spec.num_kv_heads * spec.head_dim *
+              RoundUp(sequence.kv_len, kColumnMultiple);
     q_rows += sequence.q_len;
+    kv_rows += sequence.kv_len;
   }
+  const std::int64_t contexts = spec.num_heads * spec.v_head_dim;
+  floats += RoundUp(HeadFloats(RoundUp(q_rows, multiple),
+                               spec.num_heads * spec.head_dim),
+                    kLine) +
+            RoundUp(HeadFloats(RoundUp(kv_rows, multiple),
+                               spec.num_kv_heads * spec.v_head_dim),
+                    kLine);
   if (layer != nullptr) {
-    floats += RoundUp(
-        RoundUp(q_rows, RowMultiple(layer)) * spec.num_heads * spec.v_head_dim,
-        kLine);
+    floats += RoundUp(RoundUp(q_rows, multiple) * contexts, kLine);
   }
   return floats;
 }

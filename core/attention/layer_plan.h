@@ -2,6 +2,7 @@
 #ifndef CORE_ATTENTION_LAYER_PLAN_H_
 #define CORE_ATTENTION_LAYER_PLAN_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -22,27 +23,42 @@ constexpr std::int64_t RoundUp(std::int64_t value, std::int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
-// Columns of a head's values, with padding.
-constexpr std::int64_t ValuesWidth(const AttentionSpec& spec) {
-  return RoundUp(spec.v_head_dim, kColumnMultiple);
-}
+// Where heads of all rows of a batch lie in the arena: as the projection leaves
+// them, one chunk of its columns after another, each [rows, its columns]. A
+// chunk holds whole heads. Offsets are floats into the arena.
+struct HeadRows {
+  std::int64_t offset = 0;
+  std::int64_t rows = 0;     // those of the batch, and padding
+  std::int64_t columns = 0;  // of all heads
+  std::int64_t chunk_columns = 0;
+  std::int64_t head_dim = 0;
 
-// Where one sequence stands in the batch. Offsets are floats into the arena;
-// head h follows head h - 1.
-//
-//   queries  [num_heads, q_len, head_dim], scaled by scale * log2(e)
-//   keys     [num_kv_heads] of panels [head_dim, kPanelColumns], the last one
-//            narrower, one after another
-//   values   [num_kv_heads, kv_rows, ValuesWidth(spec)]
-//
-// Padding is zero.
+  // Where row `row` of chunk `chunk` begins.
+  std::int64_t RowOffset(std::int64_t chunk, std::int64_t row) const {
+    return offset + chunk * rows * chunk_columns + row * Stride(chunk);
+  }
+
+  // The last chunk may have fewer columns than the others.
+  std::int64_t Stride(std::int64_t chunk) const {
+    return std::min(chunk_columns, columns - chunk * chunk_columns);
+  }
+
+  // Head `head` from row `row` on: [.., head_dim].
+  TileView Head(const float* arena, std::int64_t head, std::int64_t row) const {
+    const std::int64_t chunk = head * head_dim / chunk_columns;
+    return {arena + RowOffset(chunk, row) + head * head_dim % chunk_columns,
+            Stride(chunk)};
+  }
+};
+
+// Where one sequence stands in the batch.
 struct SequencePlan {
   std::int64_t first_q = 0;   // among the query rows of the batch
   std::int64_t first_kv = 0;  // among its key and value rows
-  std::int64_t kv_rows = 0;   // kv_len padded to kColumnMultiple
-  std::int64_t queries = 0;
+  // Keys, scaled by scale * log2(e): [num_kv_heads] of panels [head_dim,
+  // kPanelColumns], the last one narrower, one after another. Padding is zero.
   std::int64_t keys = 0;
-  std::int64_t values = 0;
+  std::int64_t key_columns = 0;  // kv_len padded to kColumnMultiple
   // Query rows that are scored at once.
   std::int64_t block_rows = 0;
 };
@@ -77,6 +93,8 @@ struct LayerPlan {
   std::int64_t kv_rows = 0;  // likewise
   // Rows of a projection tile.
   std::int64_t tile_rows = 0;
+  HeadRows queries;
+  HeadRows values;
   // Offset of contexts [q_rows padded, num_heads * v_head_dim]; none in `sdpa`.
   std::int64_t contexts = 0;
   std::int64_t arena_floats = 0;

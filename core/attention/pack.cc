@@ -27,37 +27,19 @@ HWY_INLINE hn::Vec<D> MulTwice(D d, hn::Vec<D> x, float high, float low) {
   return hn::MulAdd(x, hn::Set(d, high), rest);
 }
 
-void PackRowsT(TileView from, std::int64_t rows, std::int64_t columns,
-               float high, float low, MutableTileView to) {
-  const hn::ScalableTag<float> d;
-  const hn::CappedTag<float, 1> one;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const float* row = from.data + r * from.stride;
-    float* out = to.data + r * to.stride;
-    std::int64_t c = 0;
-    for (; c + lanes <= columns; c += lanes) {
-      hn::StoreU(MulTwice(d, hn::LoadU(d, row + c), high, low), d, out + c);
-    }
-    for (; c < columns; ++c) {
-      hn::StoreU(MulTwice(one, hn::LoadU(one, row + c), high, low), one,
-                 out + c);
-    }
-  }
-}
-
 // Without double precision pairs of floats cannot move as one.
 #if HWY_TARGET != HWY_SCALAR && HWY_HAVE_FLOAT64
 
-// to[c, r] = from[r, c] for four rows and four columns.
+// to[c, r] = from[r, c] * (high + low) for four rows and four columns.
 HWY_INLINE void TransposeFourByFour(const float* from, std::int64_t stride,
-                                    float* to, std::int64_t to_stride) {
+                                    float high, float low, float* to,
+                                    std::int64_t to_stride) {
   const hn::FixedTag<float, 4> d;
   const hn::FixedTag<double, 2> pairs;
-  const auto a = hn::LoadU(d, from);
-  const auto b = hn::LoadU(d, from + stride);
-  const auto e = hn::LoadU(d, from + 2 * stride);
-  const auto f = hn::LoadU(d, from + 3 * stride);
+  const auto a = MulTwice(d, hn::LoadU(d, from), high, low);
+  const auto b = MulTwice(d, hn::LoadU(d, from + stride), high, low);
+  const auto e = MulTwice(d, hn::LoadU(d, from + 2 * stride), high, low);
+  const auto f = MulTwice(d, hn::LoadU(d, from + 3 * stride), high, low);
   const auto ab0 = hn::BitCast(pairs, hn::InterleaveLower(d, a, b));
   const auto ab1 = hn::BitCast(pairs, hn::InterleaveUpper(d, a, b));
   const auto ef0 = hn::BitCast(pairs, hn::InterleaveLower(d, e, f));
@@ -73,11 +55,13 @@ HWY_INLINE void TransposeFourByFour(const float* from, std::int64_t stride,
 
 #else
 
-void TransposeFourByFour(const float* from, std::int64_t stride, float* to,
-                         std::int64_t to_stride) {
+void TransposeFourByFour(const float* from, std::int64_t stride, float high,
+                         float low, float* to, std::int64_t to_stride) {
+  const hn::CappedTag<float, 1> d;
   for (std::int64_t r = 0; r < 4; ++r) {
     for (std::int64_t c = 0; c < 4; ++c) {
-      to[c * to_stride + r] = from[r * stride + c];
+      hn::StoreU(MulTwice(d, hn::LoadU(d, from + r * stride + c), high, low), d,
+                 to + c * to_stride + r);
     }
   }
 }
@@ -85,19 +69,22 @@ void TransposeFourByFour(const float* from, std::int64_t stride, float* to,
 #endif  // HWY_TARGET != HWY_SCALAR && HWY_HAVE_FLOAT64
 
 void PackTransposedT(TileView from, std::int64_t rows, std::int64_t columns,
-                     MutableTileView to) {
+                     float high, float low, MutableTileView to) {
+  const hn::CappedTag<float, 1> d;
   const std::int64_t whole_rows = rows / 4 * 4;
   const std::int64_t whole_columns = columns / 4 * 4;
   for (std::int64_t r = 0; r < whole_rows; r += 4) {
     for (std::int64_t c = 0; c < whole_columns; c += 4) {
-      TransposeFourByFour(from.data + r * from.stride + c, from.stride,
-                          to.data + c * to.stride + r, to.stride);
+      TransposeFourByFour(from.data + r * from.stride + c, from.stride, high,
+                          low, to.data + c * to.stride + r, to.stride);
     }
   }
   for (std::int64_t r = 0; r < rows; ++r) {
+    const float* row = from.data + r * from.stride;
     for (std::int64_t c = r < whole_rows ? whole_columns : 0; c < columns;
          ++c) {
-      to.data[c * to.stride + r] = from.data[r * from.stride + c];
+      hn::StoreU(MulTwice(d, hn::LoadU(d, row + c), high, low), d,
+                 to.data + c * to.stride + r);
     }
   }
 }
@@ -146,19 +133,13 @@ bool IsAlignedF32(const MutableRowsView& rows) {
 
 }  // namespace
 
-HWY_EXPORT(PackRowsT);
 HWY_EXPORT(PackTransposedT);
 
-void PackRows(TileView from, std::int64_t rows, std::int64_t columns,
-              double factor, MutableTileView to) {
+void PackTransposed(TileView from, std::int64_t rows, std::int64_t columns,
+                    double factor, MutableTileView to) {
   const auto high = static_cast<float>(factor);
   const auto low = static_cast<float>(factor - static_cast<double>(high));
-  HWY_DYNAMIC_DISPATCH(PackRowsT)(from, rows, columns, high, low, to);
-}
-
-void PackTransposed(TileView from, std::int64_t rows, std::int64_t columns,
-                    MutableTileView to) {
-  HWY_DYNAMIC_DISPATCH(PackTransposedT)(from, rows, columns, to);
+  HWY_DYNAMIC_DISPATCH(PackTransposedT)(from, rows, columns, high, low, to);
 }
 
 void GatherRows(const RowsView& from, std::int64_t first, std::int64_t rows,

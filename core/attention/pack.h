@@ -1,4 +1,4 @@
-// Moving rows of heads into the dense tiles that the GEMM wants.
+// Moving rows between tensors of requests and tiles of the kernel.
 #ifndef CORE_ATTENTION_PACK_H_
 #define CORE_ATTENTION_PACK_H_
 
@@ -10,14 +10,11 @@
 
 namespace attention {
 
-// to[r, c] = from[r, c] * factor. The factor is not rounded to f32 first: an
-// error common to all scores would not average out.
-void PackRows(TileView from, std::int64_t rows, std::int64_t columns,
-              double factor, MutableTileView to);
-
-// to[c, r] = from[r, c] for `rows` rows of `columns` columns.
+// to[c, r] = from[r, c] * factor for `rows` rows of `columns` columns. The
+// factor is not rounded to f32 first: an error common to all scores would not
+// average out.
 void PackTransposed(TileView from, std::int64_t rows, std::int64_t columns,
-                    MutableTileView to);
+                    double factor, MutableTileView to);
 
 // Reads rows first..first + rows of a request's tensor as f32, dense.
 void GatherRows(const RowsView& from, std::int64_t first, std::int64_t rows,
