@@ -26,7 +26,7 @@ class LayerBatch {
              std::vector<Sequence> sequences, int num_workers,
              AlignedBuffer& arena);
 
-  const TileGraph& graph() const { return plan_.graph; }
+  const LayerPlan& plan() const { return plan_; }
 
   // Runs one tile. Thread-safe for tiles that the graph allows at once, each
   // with a scratch of its own thread.

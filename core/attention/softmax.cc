@@ -122,6 +122,13 @@ float ExcludedRow(std::span<const ScoreBlock> blocks, std::int64_t row,
   return value;
 }
 
+// 2^(before - after), mostly without the call: nothing came before the first
+// block, and often the largest score is in it.
+float Rescale(float before, float after) {
+  if (before == kMinusInf) return 0.0F;
+  return before == after ? 1.0F : std::exp2(before - after);
+}
+
 void SoftmaxTileT(std::span<const ScoreBlock> blocks, std::int64_t rows,
                   const std::int64_t* limits, const SoftmaxState& state) {
   const D d;
@@ -138,8 +145,7 @@ void SoftmaxTileT(std::span<const ScoreBlock> blocks, std::int64_t rows,
       state.sum[row] += ExcludedRow(blocks, row, limits[row]);
       continue;
     }
-    // Mostly the largest score is among the first.
-    const float rescale = max == max_before ? 1 : std::exp2(max_before - max);
+    const float rescale = Rescale(max_before, max);
     state.rescale[row] = rescale;
     float sum = state.sum[row] * rescale;
     for (const ScoreBlock& block : blocks) {

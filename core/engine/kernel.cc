@@ -11,7 +11,7 @@ class LayerProgram final : public TileProgram {
  public:
   explicit LayerProgram(LayerBatch batch) : batch_(std::move(batch)) {}
 
-  const TileGraph& graph() const override { return batch_.graph(); }
+  const TileGraph& graph() const override { return batch_.plan().graph; }
   absl::Status RunTile(int tile, WorkerScratch& scratch) override {
     return batch_.RunTile(tile, scratch);
   }

@@ -7,7 +7,6 @@
 
 #include <chrono>
 #include <fstream>
-#include <map>
 #include <string>
 
 #include "core/attention/isa.h"
@@ -16,6 +15,7 @@
 #include "tests/bench/layer_workload.h"
 #include "tests/bench/max_isa.h"
 #include "tests/bench/parts.h"
+#include "tests/bench/phases.h"
 
 namespace attention {
 namespace {
@@ -70,17 +70,9 @@ void RunLayer(benchmark::State& state, const LayerShape& shape, int workers) {
 }
 
 void RegisterLayer(const LayerShape& shape) {
-  const std::map<AttnWeights, std::string> weights = {
-      {AttnWeights::kNone, ""},
-      {AttnWeights::kHeadAverage, "/average"},
-      {AttnWeights::kPerHead, "/per-head"}};
   for (const int workers : {1, 2}) {
     const std::string name =
-        "Layer/B" + std::to_string(shape.batch) + "/S" +
-        std::to_string(shape.length) + "/E" + std::to_string(shape.embed_dim) +
-        "/H" + std::to_string(shape.num_heads) +
-        (shape.is_causal ? "/causal" : "") + weights.at(shape.attn_weights) +
-        "/workers:" + std::to_string(workers);
+        "Layer/" + ShapeName(shape) + "/workers:" + std::to_string(workers);
     benchmark::RegisterBenchmark(name.c_str(),
                                  [shape, workers](benchmark::State& state) {
                                    RunLayer(state, shape, workers);
@@ -101,6 +93,7 @@ void RegisterLayers() {
       {.batch = 64, .length = 16, .embed_dim = 384, .num_heads = 12},
   };
   for (LayerShape shape : shapes) {
+    RegisterPhases(shape);
     RegisterLayer(shape);
     shape.attn_weights = AttnWeights::kPerHead;
     RegisterLayer(shape);

@@ -119,9 +119,9 @@ absl::StatusOr<std::vector<T>> ReadTensor(const Safetensors& file,
   return values;
 }
 
-absl::StatusOr<LayerBatch> ReadBatch(const std::string& path) {
+absl::StatusOr<BatchInputs> ReadBatch(const std::string& path) {
   ATTENTION_ASSIGN_OR_RETURN(const Safetensors file, Safetensors::Open(path));
-  LayerBatch batch;
+  BatchInputs batch;
   ATTENTION_ASSIGN_OR_RETURN(batch.queries,
                              ReadTensor<float>(file, "queries", DType::kF32));
   ATTENTION_ASSIGN_OR_RETURN(
@@ -144,7 +144,7 @@ absl::StatusOr<LayerBatch> ReadBatch(const std::string& path) {
   return batch;
 }
 
-absl::Status CheckSizes(const LayerBatch& batch, std::int64_t embed_dim) {
+absl::Status CheckSizes(const BatchInputs& batch, std::int64_t embed_dim) {
   std::int64_t queries = 0;
   std::int64_t keys = 0;
   for (const auto& length : batch.lengths) {
@@ -194,7 +194,7 @@ class Runner {
     ATTENTION_ASSIGN_OR_RETURN(const std::string model, command.Get("model"));
     ATTENTION_ASSIGN_OR_RETURN(const auto models, LoadModels("layer", model));
     ATTENTION_ASSIGN_OR_RETURN(const std::string inputs, command.Get("inputs"));
-    ATTENTION_ASSIGN_OR_RETURN(LayerBatch batch, ReadBatch(inputs));
+    ATTENTION_ASSIGN_OR_RETURN(BatchInputs batch, ReadBatch(inputs));
     ATTENTION_RETURN_IF_ERROR(CheckSizes(batch, models[0]->embed_dim()));
     const std::map<std::string, AttnWeights> kinds = {
         {"none", AttnWeights::kNone},

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <future>
+#include <map>
 #include <random>
 #include <string>
 #include <utility>
@@ -24,9 +25,9 @@ const std::byte* Bytes(const std::vector<float>& values) {
   return reinterpret_cast<const std::byte*>(values.data());
 }
 
-LayerBatch RandomBatch(const LayerShape& shape) {
+BatchInputs RandomBatch(const LayerShape& shape) {
   std::mt19937 random(2);
-  return {.lengths = std::vector<LayerBatch::Lengths>(
+  return {.lengths = std::vector<BatchInputs::Lengths>(
               static_cast<std::size_t>(shape.batch),
               {.queries = shape.length, .keys = shape.length}),
           .attn_weights = shape.attn_weights,
@@ -76,12 +77,23 @@ std::shared_ptr<const Model> RandomModel(std::int64_t embed_dim,
   return *std::move(model);
 }
 
+std::string ShapeName(const LayerShape& shape) {
+  const std::map<AttnWeights, std::string> weights = {
+      {AttnWeights::kNone, ""},
+      {AttnWeights::kHeadAverage, "/average"},
+      {AttnWeights::kPerHead, "/per-head"}};
+  return "B" + std::to_string(shape.batch) + "/S" +
+         std::to_string(shape.length) + "/E" + std::to_string(shape.embed_dim) +
+         "/H" + std::to_string(shape.num_heads) +
+         (shape.is_causal ? "/causal" : "") + weights.at(shape.attn_weights);
+}
+
 LayerWorkload::LayerWorkload(const LayerShape& shape)
     : LayerWorkload(RandomModel(shape.embed_dim, shape.num_heads),
                     RandomBatch(shape)) {}
 
 LayerWorkload::LayerWorkload(std::shared_ptr<const Model> model,
-                             LayerBatch batch)
+                             BatchInputs batch)
     : model_(std::move(model)), batch_(std::move(batch)) {
   contexts_.resize(batch_.queries.size());
   if (batch_.attn_weights == AttnWeights::kNone) return;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/engine/engine.h"
@@ -20,9 +21,12 @@ struct LayerShape {
   bool is_causal = false;
 };
 
+// "B8/S128/E768/H12", and "/causal" and which weights are wanted, if any.
+std::string ShapeName(const LayerShape& shape);
+
 // Sequences of any lengths. Rows of all sequences follow each other, and so do
 // their attention weights, each [heads, q_len, kv_len].
-struct LayerBatch {
+struct BatchInputs {
   struct Lengths {
     std::int64_t queries = 1;
     std::int64_t keys = 1;
@@ -42,7 +46,7 @@ class LayerWorkload {
   explicit LayerWorkload(const LayerShape& shape);
 
   // The tensors of `batch` have the sizes that its lengths say.
-  LayerWorkload(std::shared_ptr<const Model> model, LayerBatch batch);
+  LayerWorkload(std::shared_ptr<const Model> model, BatchInputs batch);
 
   const std::shared_ptr<const Model>& model() const { return model_; }
   const std::vector<float>& queries() const { return batch_.queries; }
@@ -66,7 +70,7 @@ class LayerWorkload {
   std::int64_t WeightHeads() const;
 
   std::shared_ptr<const Model> model_;
-  LayerBatch batch_;
+  BatchInputs batch_;
   std::vector<float> contexts_;
   std::vector<float> attn_weights_;
 };
