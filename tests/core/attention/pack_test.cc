@@ -7,27 +7,15 @@
 #include <numeric>
 #include <vector>
 
-#include "hwy/highway.h"
+#include "tests/support/vector_target_test.h"
 
 namespace attention {
 namespace {
 
 constexpr float kUntouched = -1.0F;
 
-class PackTest : public testing::Test {
+class PackTest : public VectorTargetTest {
  protected:
-  ~PackTest() override { hwy::SetSupportedTargetsForTest(0); }
-
-  template <typename Check>
-  static void OnEveryTarget(const Check& check) {
-    for (std::int64_t all = hwy::SupportedTargets(); all != 0; all &= all - 1) {
-      SCOPED_TRACE(hwy::TargetName(all & -all));
-      hwy::SetSupportedTargetsForTest(all & -all);
-      check();
-      hwy::SetSupportedTargetsForTest(0);
-    }
-  }
-
   // 0, 1, 2, ... in rows of `stride`.
   static std::vector<float> Counting(std::int64_t rows, std::int64_t stride) {
     std::vector<float> values(static_cast<std::size_t>(rows * stride));
@@ -36,30 +24,27 @@ class PackTest : public testing::Test {
   }
 };
 
-TEST_F(PackTest, PackTransposedTurnsRowsIntoColumnsTimesAFactor) {
-  OnEveryTarget([] {
-    for (std::int64_t rows = 1; rows <= 9; ++rows) {
-      for (std::int64_t columns = 1; columns <= 9; ++columns) {
-        const std::vector<float> from = Counting(rows, 11);
-        std::vector<float> to(static_cast<std::size_t>(columns * 16),
-                              kUntouched);
-        PackTransposed({from.data(), 11}, rows, columns, 2.0,
-                       {to.data() + 2, 16});
-        for (std::int64_t c = 0; c < columns; ++c) {
-          for (std::int64_t i = 0; i < 16; ++i) {
-            const std::int64_t r = i - 2;
-            const float expected = r >= 0 && r < rows
-                                       ? static_cast<float>(2 * (r * 11 + c))
-                                       : kUntouched;
-            ASSERT_EQ(to[static_cast<std::size_t>(c * 16 + i)], expected);
-          }
+TEST_P(PackTest, PackTransposedTurnsRowsIntoColumnsTimesAFactor) {
+  for (std::int64_t rows = 1; rows <= 9; ++rows) {
+    for (std::int64_t columns = 1; columns <= 9; ++columns) {
+      const std::vector<float> from = Counting(rows, 11);
+      std::vector<float> to(static_cast<std::size_t>(columns * 16), kUntouched);
+      PackTransposed({from.data(), 11}, rows, columns, 2.0,
+                     {to.data() + 2, 16});
+      for (std::int64_t c = 0; c < columns; ++c) {
+        for (std::int64_t i = 0; i < 16; ++i) {
+          const std::int64_t r = i - 2;
+          const float expected = r >= 0 && r < rows
+                                     ? static_cast<float>(2 * (r * 11 + c))
+                                     : kUntouched;
+          ASSERT_EQ(to[static_cast<std::size_t>(c * 16 + i)], expected);
         }
       }
     }
-  });
+  }
 }
 
-TEST_F(PackTest, ScatterRowsAddsTheResidualBeforeRounding) {
+TEST_P(PackTest, ScatterRowsAddsTheResidualBeforeRounding) {
   // 1 + 2^-9 is no bf16, nor is 2^-9 added to 1 after rounding; 1 + 2^-7 is.
   const std::vector<float> from = {1.0F + 0x1p-9F, 1.0F + 0x1p-9F};
   const std::vector<float> queries = {9, 9, 0x1p-7F - 0x1p-9F, 0.0F};
@@ -72,7 +57,7 @@ TEST_F(PackTest, ScatterRowsAddsTheResidualBeforeRounding) {
   EXPECT_EQ(to, (std::vector<std::uint16_t>{0x7777, 0x7777, 0x3F81, 0x3F80}));
 }
 
-TEST_F(PackTest, ScatterRowsWritesOnlyItsColumns) {
+TEST_P(PackTest, ScatterRowsWritesOnlyItsColumns) {
   const std::vector<float> from = Counting(2, 3);
   std::vector<float> to(10, kUntouched);
   ScatterRows({from.data(), 3}, nullptr, 2, 3, nullptr, Stores::kCached,
@@ -80,7 +65,7 @@ TEST_F(PackTest, ScatterRowsWritesOnlyItsColumns) {
   EXPECT_EQ(to, (std::vector<float>{-1, 0, 1, 2, -1, -1, 3, 4, 5, -1}));
 }
 
-TEST_F(PackTest, GatherRowsReadsUnalignedHalves) {
+TEST_P(PackTest, GatherRowsReadsUnalignedHalves) {
   // 1, 2, 3, 4 as f16, one byte off.
   const std::uint8_t bytes[] = {0,    0x00, 0x3C, 0x00, 0x40,
                                 0x00, 0x42, 0x00, 0x44};
@@ -91,6 +76,8 @@ TEST_F(PackTest, GatherRowsReadsUnalignedHalves) {
              1, 1, 2, to.data());
   EXPECT_EQ(to, (std::vector<float>{3, 4}));
 }
+
+ATTENTION_ON_EVERY_VECTOR_TARGET(PackTest);
 
 }  // namespace
 }  // namespace attention

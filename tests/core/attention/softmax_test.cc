@@ -9,7 +9,7 @@
 #include <random>
 #include <vector>
 
-#include "hwy/highway.h"
+#include "tests/support/vector_target_test.h"
 
 namespace attention {
 namespace {
@@ -21,11 +21,8 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 // once: for x down to -126 that moves 2^x by up to 126 * 2^-24 * ln 2.
 constexpr double kRelTol = 8e-6;
 
-class SoftmaxTest : public testing::TestWithParam<std::int64_t> {
+class SoftmaxTest : public VectorTargetTest {
  protected:
-  SoftmaxTest() { hwy::SetSupportedTargetsForTest(GetParam()); }
-  ~SoftmaxTest() override { hwy::SetSupportedTargetsForTest(0); }
-
   // Softmax of one row padded to `width`; returns the sum.
   static float Row(std::vector<float>& scores, std::int64_t limit) {
     const ScoreBlock block{.scores = scores.data(),
@@ -37,18 +34,6 @@ class SoftmaxTest : public testing::TestWithParam<std::int64_t> {
     return sum;
   }
 };
-
-std::string TargetName(const testing::TestParamInfo<std::int64_t>& info) {
-  return hwy::TargetName(info.param);
-}
-
-std::vector<std::int64_t> Targets() {
-  std::vector<std::int64_t> targets;
-  for (std::int64_t all = hwy::SupportedTargets(); all != 0; all &= all - 1) {
-    targets.push_back(all & -all);
-  }
-  return targets;
-}
 
 TEST_P(SoftmaxTest, MatchesDoubleForEveryLimit) {
   std::mt19937 random(7);
@@ -154,8 +139,7 @@ TEST_P(SoftmaxTest, BlockAfterBlockEqualsAllAtOnce) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Targets, SoftmaxTest, testing::ValuesIn(Targets()),
-                         TargetName);
+ATTENTION_ON_EVERY_VECTOR_TARGET(SoftmaxTest);
 
 }  // namespace
 }  // namespace attention

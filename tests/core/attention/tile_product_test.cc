@@ -3,14 +3,13 @@
 // it stands.
 #include "core/attention/tile_product.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <random>
 #include <vector>
 
-#include "hwy/targets.h"
+#include "tests/support/vector_target_test.h"
 
 namespace attention {
 namespace {
@@ -24,28 +23,12 @@ std::vector<float> Random(std::int64_t count, std::mt19937& random) {
   return values;
 }
 
-// With each set of instructions in turn.
-class TileProductTest : public testing::TestWithParam<std::int64_t> {
+class TileProductTest : public VectorTargetTest {
  protected:
-  TileProductTest() { hwy::SetSupportedTargetsForTest(GetParam()); }
-  ~TileProductTest() override { hwy::SetSupportedTargetsForTest(0); }
-
   std::mt19937 random_{11};
 };
 
-std::vector<std::int64_t> Targets() {
-  std::vector<std::int64_t> targets;
-  for (std::int64_t rest = hwy::SupportedTargets(); rest != 0;
-       rest &= rest - 1) {
-    targets.push_back(rest & -rest);
-  }
-  return targets;
-}
-
-INSTANTIATE_TEST_SUITE_P(EveryTarget, TileProductTest,
-                         testing::ValuesIn(Targets()), [](const auto& info) {
-                           return hwy::TargetName(info.param);
-                         });
+ATTENTION_ON_EVERY_VECTOR_TARGET(TileProductTest);
 
 // Rows and columns lie apart, so that what is written beside them shows.
 TEST_P(TileProductTest, MultipliesEverySmallShape) {

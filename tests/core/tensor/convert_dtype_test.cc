@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "hwy/targets.h"
+#include "tests/support/vector_target_test.h"
 
 namespace attention {
 namespace {
@@ -75,16 +75,7 @@ std::vector<float> Widen(const Format& format,
 
 // Every value runs at every place of a vector and in a tail somewhere, as the
 // counts are no multiples of a vector.
-class ConvertDTypeTest : public ::testing::TestWithParam<std::int64_t> {
- protected:
-  void SetUp() override { Use(GetParam()); }
-  void TearDown() override { Use(0); }
-
-  static void Use(std::int64_t target) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  }
-};
+class ConvertDTypeTest : public VectorTargetTest {};
 
 TEST_P(ConvertDTypeTest, EveryCodeWidensExactly) {
   for (const Format& format : kFormats) {
@@ -222,12 +213,7 @@ TEST_P(ConvertDTypeTest, UnalignedDataOfEveryLengthAndNothingBeyond) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    EveryTarget, ConvertDTypeTest,
-    ::testing::ValuesIn(hwy::SupportedAndGeneratedTargets()),
-    [](const ::testing::TestParamInfo<std::int64_t>& target) {
-      return std::string(hwy::TargetName(target.param));
-    });
+ATTENTION_ON_EVERY_VECTOR_TARGET(ConvertDTypeTest);
 
 }  // namespace
 }  // namespace attention
