@@ -15,6 +15,16 @@
 namespace attention {
 namespace {
 
+// Rows of a tile.
+struct RowRange {
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+};
+
+// Rows whose scores of a block of keys stay in the first-level cache from the
+// product through the softmax to the next product: 24 KiB.
+constexpr std::int64_t kSoftmaxRows = 24;
+
 class TileRun {
  public:
   TileRun(const AttentionSpec& spec, const Sequence& sequence,
@@ -100,56 +110,68 @@ class TileRun {
       return;
     }
     if (keeps_weights()) {
+      const RowRange rows{0, tile_.rows};
       for (const ScoreBlock& block : blocks_) {
-        ComputeScores(head, kv_head, block);
+        ComputeScores(head, kv_head, block, rows);
       }
-      SoftmaxTile(blocks_, tile_.rows, limits_, state_);
-      for (const ScoreBlock& block : blocks_) AddContexts(kv_head, block);
+      Softmax(blocks_, rows);
+      for (const ScoreBlock& block : blocks_) AddContexts(kv_head, block, rows);
       return;
     }
     for (const ScoreBlock& block : blocks_) {
-      ComputeScores(head, kv_head, block);
-      SoftmaxTile({&block, 1}, tile_.rows, limits_, state_);
-      if (block.first_key > 0) RescaleContexts();
-      AddContexts(kv_head, block);
+      for (std::int64_t row = 0; row < tile_.rows; row += kSoftmaxRows) {
+        const RowRange rows{row, std::min(kSoftmaxRows, tile_.rows - row)};
+        ComputeScores(head, kv_head, block, rows);
+        Softmax({&block, 1}, rows);
+        if (block.first_key > 0) RescaleContexts(rows);
+        AddContexts(kv_head, block, rows);
+      }
     }
+  }
+
+  void Softmax(std::span<const ScoreBlock> blocks, RowRange rows) {
+    SoftmaxTile(blocks, rows.count, limits_ + rows.first,
+                {state_.max + rows.first, state_.sum + rows.first,
+                 state_.rescale + rows.first});
   }
 
   // scores = queries . keys^T, masked, over the keys of the block.
   void ComputeScores(std::int64_t head, std::int64_t kv_head,
-                     const ScoreBlock& block) {
-    const TileView queries = QueriesOf(head);
+                     const ScoreBlock& block, RowRange rows) {
+    const TileView queries = QueriesOf(head, rows.first);
     const float* keys =
         packed_.arena + packed_.placed.keys +
         (kv_head * packed_.placed.key_columns + block.first_key) *
             spec_.head_dim;
-    const float* next_keys = keys + block.width * spec_.head_dim;
-    ReadAhead ahead = {
-        .now = {next_keys, next_keys + block.width * spec_.head_dim},
-        .then = NextQueries(head, block)};
+    if (rows.first == 0) {
+      const float* next = keys + block.width * spec_.head_dim;
+      keys_ahead_ = {.now = {next, next + block.width * spec_.head_dim},
+                     .then = NextQueries(head, block)};
+    }
     for (std::int64_t key = 0; key < block.width; key += kPanelColumns) {
       // Of the panel in memory, and of what is wanted of it.
       const std::int64_t panel = std::min(
           kPanelColumns, packed_.placed.key_columns - block.first_key - key);
       const std::int64_t width = std::min(panel, block.width - key);
       MultiplyTile(
-          {.rows = tile_.rows, .columns = width, .depth = spec_.head_dim},
+          {.rows = rows.count, .columns = width, .depth = spec_.head_dim},
           queries, {keys + key * spec_.head_dim, panel}, false,
-          {block.scores + key, block.width}, ahead);
+          {block.scores + key, block.width}, keys_ahead_);
     }
     if (sequence_.attn_mask.data == nullptr) return;
-    for (std::int64_t r = 0; r < tile_.rows; ++r) {
+    for (std::int64_t i = 0; i < rows.count; ++i) {
+      const std::int64_t r = rows.first + i;
       const std::int64_t count =
           std::min(limits_[r] - block.first_key, block.width);
       if (count <= 0) continue;
       ApplyMaskRow(sequence_.attn_mask, head, tile_.first_row + r,
-                   block.first_key, count, block.scores + r * block.width);
+                   block.first_key, count, block.scores + i * block.width);
     }
   }
 
-  TileView QueriesOf(std::int64_t head) const {
-    return packed_.plan.queries.Head(packed_.arena, head,
-                                     packed_.placed.first_q + tile_.first_row);
+  TileView QueriesOf(std::int64_t head, std::int64_t row) const {
+    return packed_.plan.queries.Head(
+        packed_.arena, head, packed_.placed.first_q + tile_.first_row + row);
   }
 
   // Those of the next head, while the last block of this one is scored.
@@ -157,35 +179,40 @@ class TileRun {
                                const ScoreBlock& block) const {
     const bool last_block = block.first_key + block.width >= num_keys_;
     if (!last_block || head + 1 == spec_.num_heads) return {};
-    const TileView next = QueriesOf(head + 1);
+    const TileView next = QueriesOf(head + 1, 0);
     return {next.data, next.data + tile_.rows * next.stride};
   }
 
   // contexts += weights . values, over the keys of the block.
-  void AddContexts(std::int64_t kv_head, const ScoreBlock& block) {
+  void AddContexts(std::int64_t kv_head, const ScoreBlock& block,
+                   RowRange rows) {
     const TileView values = packed_.plan.values.Head(
         packed_.arena, kv_head, packed_.placed.first_kv + block.first_key);
     const std::int64_t keys =
         std::min(block.width, num_keys_ - block.first_key);
-    const float* next_values = values.data + keys * values.stride;
-    ReadAhead ahead = {.now = {next_values, next_values + keys * values.stride},
-                       .then = {}};
+    if (rows.first == 0) {
+      const float* next = values.data + keys * values.stride;
+      values_ahead_ = {.now = {next, next + keys * values.stride}, .then = {}};
+    }
     MultiplyTile(
-        {.rows = tile_.rows, .columns = contexts_width_, .depth = keys},
+        {.rows = rows.count, .columns = contexts_width_, .depth = keys},
         {block.scores, block.width}, values, block.first_key > 0,
-        {scratch_.contexts.floats(), contexts_width_}, ahead);
+        {ContextsOf(rows.first), contexts_width_}, values_ahead_);
   }
 
-  void RescaleContexts() {
-    const std::span<const float> factors(state_.rescale,
-                                         static_cast<std::size_t>(tile_.rows));
-    if (std::all_of(factors.begin(), factors.end(),
-                    [](float x) { return x == 1.0F; })) {
+  float* ContextsOf(std::int64_t row) const {
+    return scratch_.contexts.floats() + row * contexts_width_;
+  }
+
+  void RescaleContexts(RowRange rows) {
+    const float* factors = state_.rescale + rows.first;
+    if (std::all_of(factors, factors + rows.count,
+                    [](float factor) { return factor == 1.0F; })) {
       return;
     }
-    float* contexts = scratch_.contexts.floats();
-    ScaleRows({contexts, contexts_width_}, state_.rescale, tile_.rows,
-              contexts_width_, Stores::kCached, {contexts, contexts_width_});
+    float* contexts = ContextsOf(rows.first);
+    ScaleRows({contexts, contexts_width_}, factors, rows.count, contexts_width_,
+              Stores::kCached, {contexts, contexts_width_});
   }
 
   // 0 for a row without any key, whose weights are zero already.
@@ -258,6 +285,8 @@ class TileRun {
   SoftmaxState state_;
   float* inverse_sum_ = nullptr;  // [rows]
   std::vector<ScoreBlock> blocks_;
+  ReadAhead keys_ahead_;
+  ReadAhead values_ahead_;
 };
 
 }  // namespace
