@@ -31,7 +31,8 @@ TEST(ConsumerTest, BuildsAndRunsAgainstTheInstalledPackage) {
       " -DCMAKE_PREFIX_PATH=", Quoted(prefix), " -DCMAKE_BUILD_TYPE=Release",
       " -G ", Quoted(ATTENTION_CMAKE_GENERATOR),
       " -DCMAKE_CXX_COMPILER=", ATTENTION_CXX_COMPILER,
-      " -DCMAKE_CXX_FLAGS=", Quoted(ATTENTION_CXX_FLAGS)));
+      " -DCMAKE_CXX_FLAGS=", Quoted(ATTENTION_CXX_FLAGS),
+      " -DCMAKE_EXE_LINKER_FLAGS=", Quoted(ATTENTION_LINKER_FLAGS)));
   ExpectSuccess(absl::StrCat(cmake, " --build ", Quoted(build)));
   const std::string consumer = Quoted(build + "/consumer");
   const CommandResult served = RunCommand(consumer + " " + fake.address());
