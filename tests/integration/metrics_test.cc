@@ -7,6 +7,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/attend_requests.h"
 #include "tests/support/server_fixture.h"
+#include "tests/support/slowdown.h"
 
 namespace attention {
 namespace {
@@ -60,13 +61,14 @@ TEST(MetricsTest, RequestsAreCountedByModelAndCode) {
 // change of mind.
 TEST(MetricsTest, ADeadlineThatPassesIsCountedAsSuch) {
   TestServer server(WithMetrics());
+  // Far more work than the deadline allows, in a message of 25 MB.
+  const v1::AttendRequest request = SelfAttention("minilm/0", 1, 16384, 384);
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() +
-                       std::chrono::milliseconds(200));
-  // Seconds of work in a message of 12 MB.
+                       std::chrono::milliseconds(200) * kSlowdown);
   v1::AttendResponse response;
-  const grpc::Status status = server.stub().Attend(
-      &context, SelfAttention("minilm/0", 1, 16384, 384), &response);
+  const grpc::Status status =
+      server.stub().Attend(&context, request, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
   ASSERT_TRUE(server.WaitForMetric("attention_open_requests", 0));
   EXPECT_THAT(server.HttpGet("/metrics"),

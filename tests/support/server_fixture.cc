@@ -18,6 +18,7 @@
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
 #include "server/log.h"
+#include "tests/support/slowdown.h"
 
 namespace attention {
 namespace {
@@ -102,7 +103,7 @@ double TestServer::Metric(const std::string& name) const {
 
 bool TestServer::WaitForMetric(const std::string& name, double value) const {
   const auto limit =
-      std::chrono::steady_clock::now() + std::chrono::seconds(30);
+      std::chrono::steady_clock::now() + std::chrono::seconds(30) * kSlowdown;
   while (Metric(name) != value) {
     if (std::chrono::steady_clock::now() > limit) return false;
   }

@@ -37,7 +37,8 @@ class TestServer {
   // The value of a metric without labels; -1 when there is none. Needs
   // options.metrics_port = 0.
   double Metric(const std::string& name) const;
-  // Asks until `name` is `value`; false after half a minute.
+  // Asks until `name` is `value`; false after half a minute
+  // (slowdown.h).
   bool WaitForMetric(const std::string& name, double value) const;
 
  private:
