@@ -35,6 +35,7 @@ class TileRun {
         packed_(packed),
         tile_(tile),
         scratch_(scratch),
+        group_(spec.num_heads / spec.num_kv_heads),
         contexts_width_(RoundUp(spec.v_head_dim, kColumnMultiple)) {
     scratch.state.Reserve(tile.rows *
                           (4 * sizeof(float) + sizeof(std::int64_t)));
@@ -53,13 +54,12 @@ class TileRun {
   }
 
   void Run(const MutableRowsView& contexts, const RowsView* residual) {
-    const std::int64_t group = spec_.num_heads / spec_.num_kv_heads;
     const bool average =
         sequence_.attn_weights.kind == AttnWeights::kHeadAverage;
     if (average) StartAverage();
-    for (std::int64_t head = tile_.first_head * group;
-         head < tile_.end_head * group; ++head) {
-      AttendHead(head, head / group);
+    for (std::int64_t head = tile_.first_head * group_;
+         head < tile_.end_head * group_; ++head) {
+      AttendHead(head);
       InvertSums();
       ScatterRows({scratch_.contexts.floats(), contexts_width_}, inverse_sum_,
                   tile_.rows, spec_.v_head_dim, residual, Stores::kCached,
@@ -77,30 +77,30 @@ class TileRun {
     return sequence_.attn_weights.kind != AttnWeights::kNone;
   }
 
-  // Blocks of keys, each with its own scores in panel mode, all in the same
-  // memory otherwise.
+  // Blocks of keys: when weights are kept each with its own scores of all rows,
+  // otherwise all with the same memory for a few rows.
   void PlaceBlocks() {
+    const std::int64_t rows =
+        keeps_weights() ? tile_.rows : std::min(kSoftmaxRows, tile_.rows);
     std::int64_t floats = 0;
-    std::int64_t widest = 0;
     for (std::int64_t key = 0; key < num_keys_; key += kKeyBlock) {
       ScoreBlock block;
       block.first_key = key;
       block.width =
           RoundUp(std::min(kKeyBlock, num_keys_ - key), kColumnMultiple);
       blocks_.push_back(block);
-      floats += tile_.rows * block.width;
-      widest = std::max(widest, tile_.rows * block.width);
+      floats = keeps_weights() ? floats + rows * block.width
+                               : std::max(floats, rows * block.width);
     }
-    scratch_.scores.Reserve((keeps_weights() ? floats : widest) *
-                            sizeof(float));
+    scratch_.scores.Reserve(static_cast<std::size_t>(floats) * sizeof(float));
     float* scores = scratch_.scores.floats();
     for (ScoreBlock& block : blocks_) {
       block.scores = scores;
-      if (keeps_weights()) scores += tile_.rows * block.width;
+      if (keeps_weights()) scores += rows * block.width;
     }
   }
 
-  void AttendHead(std::int64_t head, std::int64_t kv_head) {
+  void AttendHead(std::int64_t head) {
     std::fill_n(state_.max, tile_.rows,
                 -std::numeric_limits<float>::infinity());
     std::fill_n(state_.sum, tile_.rows, 0.0F);
@@ -112,19 +112,19 @@ class TileRun {
     if (keeps_weights()) {
       const RowRange rows{0, tile_.rows};
       for (const ScoreBlock& block : blocks_) {
-        ComputeScores(head, kv_head, block, rows);
+        ComputeScores(head, block, rows);
       }
       Softmax(blocks_, rows);
-      for (const ScoreBlock& block : blocks_) AddContexts(kv_head, block, rows);
+      for (const ScoreBlock& block : blocks_) AddContexts(head, block, rows);
       return;
     }
     for (const ScoreBlock& block : blocks_) {
       for (std::int64_t row = 0; row < tile_.rows; row += kSoftmaxRows) {
         const RowRange rows{row, std::min(kSoftmaxRows, tile_.rows - row)};
-        ComputeScores(head, kv_head, block, rows);
+        ComputeScores(head, block, rows);
         Softmax({&block, 1}, rows);
         if (block.first_key > 0) RescaleContexts(rows);
-        AddContexts(kv_head, block, rows);
+        AddContexts(head, block, rows);
       }
     }
   }
@@ -136,18 +136,11 @@ class TileRun {
   }
 
   // scores = queries . keys^T, masked, over the keys of the block.
-  void ComputeScores(std::int64_t head, std::int64_t kv_head,
-                     const ScoreBlock& block, RowRange rows) {
+  void ComputeScores(std::int64_t head, const ScoreBlock& block,
+                     RowRange rows) {
     const TileView queries = QueriesOf(head, rows.first);
-    const float* keys =
-        packed_.arena + packed_.placed.keys +
-        (kv_head * packed_.placed.key_columns + block.first_key) *
-            spec_.head_dim;
-    if (rows.first == 0) {
-      const float* next = keys + block.width * spec_.head_dim;
-      keys_ahead_ = {.now = {next, next + block.width * spec_.head_dim},
-                     .then = NextQueries(head, block)};
-    }
+    const float* keys = KeysOf(head, block);
+    if (rows.first == 0) ReadKeysAhead(After(head, block), head);
     for (std::int64_t key = 0; key < block.width; key += kPanelColumns) {
       // Of the panel in memory, and of what is wanted of it.
       const std::int64_t panel = std::min(
@@ -169,35 +162,68 @@ class TileRun {
     }
   }
 
+  // contexts += weights . values, over the keys of the block.
+  void AddContexts(std::int64_t head, const ScoreBlock& block, RowRange rows) {
+    if (rows.first == 0) ReadValuesAhead(After(head, block));
+    MultiplyTile({.rows = rows.count,
+                  .columns = spec_.v_head_dim,
+                  .depth = KeysIn(block)},
+                 {block.scores, block.width}, ValuesOf(head, block),
+                 block.first_key > 0, {ContextsOf(rows.first), contexts_width_},
+                 values_ahead_);
+  }
+
+  // Those of the block that some row sees.
+  std::int64_t KeysIn(const ScoreBlock& block) const {
+    return std::min(block.width, num_keys_ - block.first_key);
+  }
+
   TileView QueriesOf(std::int64_t head, std::int64_t row) const {
     return packed_.plan.queries.Head(
         packed_.arena, head, packed_.placed.first_q + tile_.first_row + row);
   }
 
-  // Those of the next head, while the last block of this one is scored.
-  ReadAhead::Range NextQueries(std::int64_t head,
-                               const ScoreBlock& block) const {
-    const bool last_block = block.first_key + block.width >= num_keys_;
-    if (!last_block || head + 1 == spec_.num_heads) return {};
-    const TileView next = QueriesOf(head + 1, 0);
-    return {next.data, next.data + tile_.rows * next.stride};
+  const float* KeysOf(std::int64_t head, const ScoreBlock& block) const {
+    return packed_.arena + packed_.placed.keys +
+           (head / group_ * packed_.placed.key_columns + block.first_key) *
+               spec_.head_dim;
   }
 
-  // contexts += weights . values, over the keys of the block.
-  void AddContexts(std::int64_t kv_head, const ScoreBlock& block,
-                   RowRange rows) {
-    const TileView values = packed_.plan.values.Head(
-        packed_.arena, kv_head, packed_.placed.first_kv + block.first_key);
-    const std::int64_t keys =
-        std::min(block.width, num_keys_ - block.first_key);
-    if (rows.first == 0) {
-      const float* next = values.data + keys * values.stride;
-      values_ahead_ = {.now = {next, next + keys * values.stride}, .then = {}};
-    }
-    MultiplyTile(
-        {.rows = rows.count, .columns = contexts_width_, .depth = keys},
-        {block.scores, block.width}, values, block.first_key > 0,
-        {ContextsOf(rows.first), contexts_width_}, values_ahead_);
+  TileView ValuesOf(std::int64_t head, const ScoreBlock& block) const {
+    return packed_.plan.values.Head(packed_.arena, head / group_,
+                                    packed_.placed.first_kv + block.first_key);
+  }
+
+  // What comes after `block` of `head`: its next block, or the first of the
+  // next head; no block after the last.
+  struct Upcoming {
+    std::int64_t head = 0;
+    const ScoreBlock* block = nullptr;
+  };
+
+  Upcoming After(std::int64_t head, const ScoreBlock& block) const {
+    if (&block != &blocks_.back()) return {head, &block + 1};
+    const bool last = head + 1 == tile_.end_head * group_;
+    return {head + 1, last ? nullptr : &blocks_.front()};
+  }
+
+  void ReadKeysAhead(const Upcoming& next, std::int64_t head) {
+    keys_ahead_ = {};
+    if (next.block == nullptr) return;
+    const float* keys = KeysOf(next.head, *next.block);
+    keys_ahead_.now = {keys, keys + next.block->width * spec_.head_dim};
+    if (next.head == head) return;
+    const TileView queries = QueriesOf(next.head, 0);
+    keys_ahead_.then = {queries.data,
+                        queries.data + tile_.rows * queries.stride};
+  }
+
+  void ReadValuesAhead(const Upcoming& next) {
+    values_ahead_ = {};
+    if (next.block == nullptr) return;
+    const TileView values = ValuesOf(next.head, *next.block);
+    values_ahead_.now = {values.data,
+                         values.data + KeysIn(*next.block) * values.stride};
   }
 
   float* ContextsOf(std::int64_t row) const {
@@ -211,8 +237,8 @@ class TileRun {
       return;
     }
     float* contexts = ContextsOf(rows.first);
-    ScaleRows({contexts, contexts_width_}, factors, rows.count, contexts_width_,
-              Stores::kCached, {contexts, contexts_width_});
+    ScaleRows({contexts, contexts_width_}, factors, rows.count,
+              spec_.v_head_dim, Stores::kCached, {contexts, contexts_width_});
   }
 
   // 0 for a row without any key, whose weights are zero already.
@@ -235,8 +261,8 @@ class TileRun {
     const MutableRowsView to = WeightsOf(head);
     for (const ScoreBlock& block : blocks_) {
       ScatterRows({block.scores, block.width}, inverse_sum_, tile_.rows,
-                  std::min(block.width, num_keys_ - block.first_key), nullptr,
-                  Stores::kStreaming, to, tile_.first_row, block.first_key);
+                  KeysIn(block), nullptr, Stores::kStreaming, to,
+                  tile_.first_row, block.first_key);
     }
     StoreZeros(to);
   }
@@ -259,7 +285,7 @@ class TileRun {
   void AddToAverage() {
     for (const ScoreBlock& block : blocks_) {
       AddScaledRows({block.scores, block.width}, inverse_sum_, tile_.rows,
-                    std::min(block.width, num_keys_ - block.first_key),
+                    KeysIn(block),
                     {scratch_.average.floats() + block.first_key, num_keys_});
     }
   }
@@ -279,6 +305,7 @@ class TileRun {
   const PackedSequence& packed_;
   const AttentionTile& tile_;
   WorkerScratch& scratch_;
+  const std::int64_t group_;  // query heads that share keys and values
   const std::int64_t contexts_width_;
   std::int64_t num_keys_ = 0;
   std::int64_t* limits_ = nullptr;

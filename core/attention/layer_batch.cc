@@ -1,7 +1,7 @@
 #include "core/attention/layer_batch.h"
 
 #include <algorithm>
-#include <cstring>
+#include <cstdint>
 #include <numbers>
 #include <utility>
 

@@ -45,11 +45,6 @@ std::int64_t RowMultiple(const AttentionLayer* layer) {
                layer->out_proj().row_multiple()));
 }
 
-// The product of tiles reads whole vectors, beyond the last head's columns.
-std::int64_t HeadFloats(std::int64_t rows, std::int64_t columns) {
-  return rows * columns + kColumnMultiple;
-}
-
 class Planner {
  public:
   Planner(const AttentionSpec& spec, const AttentionLayer* layer,
@@ -145,7 +140,7 @@ class Planner {
                                ? head_dim
                                : ProjectionOf(*layer_, kind).chunk_columns();
     placed.head_dim = head_dim;
-    placed.offset = Take(HeadFloats(placed.rows, placed.columns));
+    placed.offset = Take(placed.rows * placed.columns);
     return placed;
   }
 
@@ -372,12 +367,11 @@ std::int64_t ArenaFloats(const AttentionSpec& spec, const AttentionLayer* layer,
     kv_rows += sequence.kv_len;
   }
   const std::int64_t contexts = spec.num_heads * spec.v_head_dim;
-  floats += RoundUp(HeadFloats(RoundUp(q_rows, multiple),
-                               spec.num_heads * spec.head_dim),
-                    kLine) +
-            RoundUp(HeadFloats(RoundUp(kv_rows, multiple),
-                               spec.num_kv_heads * spec.v_head_dim),
-                    kLine);
+  floats +=
+      RoundUp(RoundUp(q_rows, multiple) * spec.num_heads * spec.head_dim,
+              kLine) +
+      RoundUp(RoundUp(kv_rows, multiple) * spec.num_kv_heads * spec.v_head_dim,
+              kLine);
   if (layer != nullptr) {
     floats += RoundUp(RoundUp(q_rows, multiple) * contexts, kLine);
   }

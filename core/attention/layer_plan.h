@@ -12,11 +12,12 @@
 #include "core/attention/sequence.h"
 #include "core/attention/tile_graph.h"
 #include "core/attention/tile_product.h"
+#include "core/attention/tile_view.h"
 
 namespace attention {
 
-// Keys are scored in blocks of this many: a block of keys, one of values and
-// their scores stay in the second-level cache.
+// Keys are scored in blocks of this many: a block of keys and one of values
+// stay in the second-level cache, with room to read the next ahead.
 inline constexpr std::int64_t kKeyBlock = 256;
 
 constexpr std::int64_t RoundUp(std::int64_t value, std::int64_t multiple) {
@@ -64,9 +65,9 @@ struct SequencePlan {
 };
 
 enum class TileKind : std::uint8_t {
-  kQueries,   // project (or read) and pack rows of queries
-  kKeys,      // the same of keys
-  kValues,    // the same of values
+  kQueries,   // project (or read) rows of queries
+  kKeys,      // the same of keys, and pack them
+  kValues,    // project (or read) rows of values
   kAttend,    // scores, softmax and contexts of some heads
   kContexts,  // out_proj of rows of contexts
 };

@@ -11,8 +11,8 @@
 
 namespace attention {
 
-// y = x . weight^T + bias, cut into chunks of columns whose product with a tile
-// of rows stays in the first-level cache. Immutable; thread-safe.
+// y = x . weight^T + bias, cut into chunks of columns that stay in the
+// second-level cache while rows pass. Immutable; thread-safe.
 class Projection {
  public:
   Projection() = default;

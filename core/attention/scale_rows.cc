@@ -1,5 +1,7 @@
 #include "core/attention/scale_rows.h"
 
+#include <cstdint>
+
 #include "hwy/cache_control.h"
 
 #undef HWY_TARGET_INCLUDE

@@ -1,5 +1,6 @@
 #include "core/attention/tile_product.h"
 
+#include <algorithm>
 #include <utility>
 
 #undef HWY_TARGET_INCLUDE
@@ -35,14 +36,33 @@ HWY_INLINE void ReadLineAhead(ReadAhead& ahead) {
   ahead.now.next += kLine;
 }
 
+// A vector of columns of b: whole, or the first few lanes and zeros.
+struct Whole {
+  HWY_INLINE V Load(D d, const float* b) const { return hn::LoadU(d, b); }
+};
+struct Part {
+  std::size_t columns = 0;
+  HWY_INLINE V Load(D d, const float* b) const {
+#if HWY_TARGET <= HWY_AVX2
+    return hn::MaskedLoad(hn::FirstN(d, columns), d, b);
+#else
+    // There a masked load reads everything.
+    HWY_ALIGN float lanes[hn::MaxLanes(D())] = {};
+    std::copy_n(b, columns, lanes);
+    return hn::Load(d, lanes);
+#endif
+  }
+};
+
 // sum[r][v] += a[r, term] * b[term, v]
-template <std::size_t kR, std::size_t kV>
+template <std::size_t kR, std::size_t kV, class Columns>
 HWY_INLINE void AddTerm(D d, const float* HWY_RESTRICT a, std::int64_t a_stride,
-                        const float* HWY_RESTRICT b, V (&sum)[kR][kV]) {
+                        const float* HWY_RESTRICT b, const Columns& columns,
+                        V (&sum)[kR][kV]) {
   V row[kV];
   HWY_UNROLL(4)
   for (std::size_t v = 0; v < kV; ++v) {
-    row[v] = hn::LoadU(d, b + v * hn::Lanes(d));
+    row[v] = columns.Load(d, b + v * hn::Lanes(d));
   }
   HWY_UNROLL(6)
   for (std::size_t r = 0; r < kR; ++r) {
@@ -55,10 +75,10 @@ HWY_INLINE void AddTerm(D d, const float* HWY_RESTRICT a, std::int64_t a_stride,
 }
 
 // kR rows and kV vectors of columns of the product.
-template <std::size_t kR, std::size_t kV>
+template <std::size_t kR, std::size_t kV, class Columns>
 HWY_INLINE void MultiplyRegisters(std::int64_t depth, TileView a, TileView b,
-                                  bool accumulate, MutableTileView c,
-                                  ReadAhead& ahead) {
+                                  const Columns& columns, bool accumulate,
+                                  MutableTileView c, ReadAhead& ahead) {
   const D d;
   V sum[kR][kV];
   HWY_UNROLL(6)
@@ -71,12 +91,12 @@ HWY_INLINE void MultiplyRegisters(std::int64_t depth, TileView a, TileView b,
     HWY_UNROLL(4)
     for (std::int64_t t = 0; t < kTermsPerLine; ++t) {
       AddTerm(d, a.data + term + t, a.stride, b.data + (term + t) * b.stride,
-              sum);
+              columns, sum);
     }
     ReadLineAhead(ahead);
   }
   for (; term < depth; ++term) {
-    AddTerm(d, a.data + term, a.stride, b.data + term * b.stride, sum);
+    AddTerm(d, a.data + term, a.stride, b.data + term * b.stride, columns, sum);
   }
   HWY_UNROLL(6)
   for (std::size_t r = 0; r < kR; ++r) {
@@ -92,29 +112,36 @@ HWY_INLINE void MultiplyRegisters(std::int64_t depth, TileView a, TileView b,
 }
 
 // All rows of kV vectors of columns.
-template <std::size_t kV>
+template <std::size_t kV, class Columns>
 void MultiplyColumns(const TileShape& shape, TileView a, TileView b,
-                     bool accumulate, MutableTileView c, ReadAhead& ahead) {
+                     const Columns& columns, bool accumulate, MutableTileView c,
+                     ReadAhead& ahead) {
   const auto advance = [&](std::int64_t rows) {
     a.data += rows * a.stride;
     c.data += rows * c.stride;
   };
   std::int64_t left = shape.rows;
   for (; left >= static_cast<std::int64_t>(kRows); left -= kRows) {
-    MultiplyRegisters<kRows, kV>(shape.depth, a, b, accumulate, c, ahead);
+    MultiplyRegisters<kRows, kV>(shape.depth, a, b, columns, accumulate, c,
+                                 ahead);
     advance(kRows);
   }
   switch (left) {
     case 5:
-      return MultiplyRegisters<5, kV>(shape.depth, a, b, accumulate, c, ahead);
+      return MultiplyRegisters<5, kV>(shape.depth, a, b, columns, accumulate, c,
+                                      ahead);
     case 4:
-      return MultiplyRegisters<4, kV>(shape.depth, a, b, accumulate, c, ahead);
+      return MultiplyRegisters<4, kV>(shape.depth, a, b, columns, accumulate, c,
+                                      ahead);
     case 3:
-      return MultiplyRegisters<3, kV>(shape.depth, a, b, accumulate, c, ahead);
+      return MultiplyRegisters<3, kV>(shape.depth, a, b, columns, accumulate, c,
+                                      ahead);
     case 2:
-      return MultiplyRegisters<2, kV>(shape.depth, a, b, accumulate, c, ahead);
+      return MultiplyRegisters<2, kV>(shape.depth, a, b, columns, accumulate, c,
+                                      ahead);
     case 1:
-      return MultiplyRegisters<1, kV>(shape.depth, a, b, accumulate, c, ahead);
+      return MultiplyRegisters<1, kV>(shape.depth, a, b, columns, accumulate, c,
+                                      ahead);
     default:
       return;
   }
@@ -128,14 +155,22 @@ void MultiplyTileT(const TileShape& shape, TileView a, TileView b,
   while (vectors > 0) {
     const std::int64_t now = vectors < kWidest ? vectors : kWidest;
     if constexpr (kWidest == 4) {
-      if (now == 4) MultiplyColumns<4>(shape, a, b, accumulate, c, ahead);
-      if (now == 3) MultiplyColumns<3>(shape, a, b, accumulate, c, ahead);
+      if (now == 4)
+        MultiplyColumns<4>(shape, a, b, Whole(), accumulate, c, ahead);
+      if (now == 3)
+        MultiplyColumns<3>(shape, a, b, Whole(), accumulate, c, ahead);
     }
-    if (now == 2) MultiplyColumns<2>(shape, a, b, accumulate, c, ahead);
-    if (now == 1) MultiplyColumns<1>(shape, a, b, accumulate, c, ahead);
+    if (now == 2)
+      MultiplyColumns<2>(shape, a, b, Whole(), accumulate, c, ahead);
+    if (now == 1)
+      MultiplyColumns<1>(shape, a, b, Whole(), accumulate, c, ahead);
     vectors -= now;
     b.data += now * lanes;
     c.data += now * lanes;
+  }
+  const Part rest{static_cast<std::size_t>(shape.columns % lanes)};
+  if (rest.columns > 0) {
+    MultiplyColumns<1>(shape, a, b, rest, accumulate, c, ahead);
   }
 }
 

@@ -15,7 +15,7 @@
 
 namespace attention {
 
-// Columns of a tile are a multiple of this: one vector of 512 bits.
+// Rows of a product have room for a multiple of this: a vector of 512 bits.
 inline constexpr std::int64_t kColumnMultiple = 16;
 
 // Columns that share one pass over the rows. A right-hand side that is dense in
@@ -35,12 +35,13 @@ struct ReadAhead {
 
 struct TileShape {
   std::int64_t rows = 0;
-  std::int64_t columns = 0;  // a multiple of kColumnMultiple
+  std::int64_t columns = 0;
   std::int64_t depth = 0;
 };
 
 // c [rows, columns] = a [rows, depth] . b [depth, columns], added to c when
-// `accumulate`. Thread-safe.
+// `accumulate`. What c has beyond `columns`, up to kColumnMultiple, is written
+// too; of a and b nothing more is read. Thread-safe.
 void MultiplyTile(const TileShape& shape, TileView a, TileView b,
                   bool accumulate, MutableTileView c, ReadAhead& ahead);
 

@@ -168,10 +168,8 @@ void ExpectPiecesApart(const LayerPlan& plan, const AttentionLayer* layer) {
   EXPECT_GE(plan.queries.rows, plan.q_rows);
   EXPECT_GE(plan.values.rows, plan.kv_rows);
   for (const HeadRows& heads : {plan.queries, plan.values}) {
-    // A vector may read beyond the last head.
-    pieces.emplace_back(
-        heads.offset,
-        heads.offset + heads.rows * heads.columns + kColumnMultiple - 1);
+    pieces.emplace_back(heads.offset,
+                        heads.offset + heads.rows * heads.columns);
   }
   if (layer != nullptr) {
     // out_proj reads whole padded tiles.
@@ -187,6 +185,18 @@ void ExpectPiecesApart(const LayerPlan& plan, const AttentionLayer* layer) {
   EXPECT_LE(pieces.back().second, plan.arena_floats);
 }
 
+// What the engine counts with: the sum over requests bounds their batch.
+void ExpectArenaIsBounded(const LayerPlan& plan, const AttentionLayer* layer,
+                          std::span<const Sequence> sequences) {
+  std::int64_t one_by_one = 0;
+  for (const Sequence& sequence : sequences) {
+    one_by_one += ArenaFloats(kSpec, layer, {&sequence, 1});
+  }
+  const std::int64_t batch = ArenaFloats(kSpec, layer, sequences);
+  EXPECT_LE(plan.arena_floats, batch);
+  EXPECT_LE(batch, one_by_one);
+}
+
 void ExpectGoodPlans(const AttentionLayer* layer) {
   const std::uint64_t seed = FirstSeed();
   std::mt19937 random(seed);
@@ -197,6 +207,7 @@ void ExpectGoodPlans(const AttentionLayer* layer) {
 
     const LayerPlan plan = PlanLayer(kSpec, layer, sequences, workers);
 
+    ExpectArenaIsBounded(plan, layer, sequences);
     ExpectPiecesApart(plan, layer);
     ExpectRunsToTheEnd(plan, layer, sequences, random);
     if (testing::Test::HasFailure()) return;

@@ -25,46 +25,53 @@ std::vector<float> Random(std::int64_t count, std::mt19937& random) {
 
 class TileProductTest : public VectorTargetTest {
  protected:
+  void ExpectProduct(const TileShape& shape, bool accumulate) {
+    const auto [rows, columns, depth] = shape;
+    const std::int64_t written =
+        (columns + kColumnMultiple - 1) / kColumnMultiple * kColumnMultiple;
+    const std::int64_t a_stride = depth + 1;
+    const std::int64_t b_stride = columns + 3;
+    const std::int64_t c_stride = written + 5;
+    const auto a = Random(rows * a_stride - 1, random_);
+    const auto b = Random(depth * b_stride - 3, random_);
+    std::vector<float> c(static_cast<std::size_t>(rows * c_stride), kUntouched);
+    ReadAhead ahead;
+    MultiplyTile(shape, {a.data(), a_stride}, {b.data(), b_stride}, accumulate,
+                 {c.data(), c_stride}, ahead);
+    for (std::int64_t i = 0; i < rows * c_stride; ++i) {
+      const std::int64_t row = i / c_stride;
+      const std::int64_t column = i % c_stride;
+      if (column >= columns && column < written) continue;
+      double expected = accumulate || column >= columns ? kUntouched : 0;
+      for (std::int64_t k = 0; column < columns && k < depth; ++k) {
+        expected += static_cast<double>(
+                        a[static_cast<std::size_t>(row * a_stride + k)]) *
+                    b[static_cast<std::size_t>(k * b_stride + column)];
+      }
+      // Rounding of `depth` sums of products below 1, and of adding 7.
+      ASSERT_NEAR(c[static_cast<std::size_t>(i)], expected,
+                  6e-8 * static_cast<double>(depth + 8))
+          << "row " << row << ", column " << column;
+    }
+  }
+
   std::mt19937 random_{11};
 };
 
 ATTENTION_ON_EVERY_VECTOR_TARGET(TileProductTest);
 
-// Rows and columns lie apart, so that what is written beside them shows.
+// Rows lie apart, so that what is written beside them shows; what is read
+// beside them is for the address sanitizer to see.
 TEST_P(TileProductTest, MultipliesEverySmallShape) {
   for (std::int64_t rows = 1; rows <= 14; ++rows) {
-    for (const std::int64_t columns : {16, 32, 48, 64, 80, 144}) {
+    for (const std::int64_t columns : {1, 8, 16, 23, 48, 64, 80, 100, 144}) {
       for (const std::int64_t depth : {1, 3, 4, 33}) {
-        const std::int64_t a_stride = depth + 1;
-        const auto a_values = Random(rows * a_stride, random_);
-        const auto b_values = Random(depth * (columns + 3), random_);
         for (const bool accumulate : {false, true}) {
-          std::vector<float> c(static_cast<std::size_t>(rows * (columns + 5)),
-                               kUntouched);
-          ReadAhead ahead;
-          MultiplyTile({rows, columns, depth}, {a_values.data(), a_stride},
-                       {b_values.data(), columns + 3}, accumulate,
-                       {c.data(), columns + 5}, ahead);
-          for (std::int64_t i = 0; i < rows * (columns + 5); ++i) {
-            const std::int64_t row = i / (columns + 5);
-            const std::int64_t column = i % (columns + 5);
-            double expected = kUntouched;
-            if (column < columns) {
-              if (!accumulate) expected = 0;
-              for (std::int64_t k = 0; k < depth; ++k) {
-                expected +=
-                    static_cast<double>(a_values[static_cast<std::size_t>(
-                        row * a_stride + k)]) *
-                    b_values[static_cast<std::size_t>(k * (columns + 3) +
-                                                      column)];
-              }
-            }
-            // Rounding of `depth` sums of products below 1, and of adding 7.
-            ASSERT_NEAR(c[static_cast<std::size_t>(i)], expected,
-                        6e-8 * static_cast<double>(depth + 8))
-                << rows << "x" << columns << "x" << depth << " accumulate "
-                << accumulate << ", row " << row << ", column " << column;
-          }
+          SCOPED_TRACE(testing::Message()
+                       << rows << "x" << columns << "x" << depth
+                       << " accumulate " << accumulate);
+          ASSERT_NO_FATAL_FAILURE(
+              ExpectProduct({rows, columns, depth}, accumulate));
         }
       }
     }
@@ -93,16 +100,26 @@ TEST_P(TileProductTest, ARowHasTheSameBitsInEveryTile) {
   }
 }
 
-TEST_P(TileProductTest, ReadsAheadNoFurtherThanTold) {
-  const std::vector<float> soon(100);
+TEST_P(TileProductTest, ReadsAheadLineByLineAndNoFurtherThanTold) {
+  const std::vector<float> soon(16 * 4000);
   const auto a = Random(24 * 64, random_);
   const auto b = Random(64 * 64, random_);
   std::vector<float> c(24 * 64);
-  ReadAhead ahead{.now = {soon.data(), soon.data() + 50},
-                  .then = {soon.data() + 50, soon.data() + 100}};
-  MultiplyTile({24, 64, 64}, {a.data(), 64}, {b.data(), 64}, false,
-               {c.data(), 64}, ahead);
-  EXPECT_EQ(ahead.now.next, ahead.now.end) << "64 lines were asked for";
+  const auto multiply = [&](ReadAhead& ahead) {
+    MultiplyTile({24, 64, 64}, {a.data(), 64}, {b.data(), 64}, false,
+                 {c.data(), 64}, ahead);
+  };
+  ReadAhead plenty{.now = {soon.data(), soon.data() + 48},
+                   .then = {soon.data() + 64, soon.data() + soon.size()}};
+  multiply(plenty);
+  const std::ptrdiff_t read = plenty.now.next - (soon.data() + 64);
+  EXPECT_GE(read, 16 * 50) << "three lines of the first range, then the second";
+  EXPECT_EQ(read % 16, 0);
+  EXPECT_EQ(plenty.now.end, soon.data() + soon.size());
+
+  ReadAhead little{.now = {soon.data(), soon.data() + 16}, .then = {}};
+  multiply(little);
+  EXPECT_EQ(little.now.next, nullptr) << "nothing is left";
 }
 
 }  // namespace
