@@ -65,6 +65,34 @@ TEST_P(PackTest, ScatterRowsWritesOnlyItsColumns) {
   EXPECT_EQ(to, (std::vector<float>{-1, 0, 1, 2, -1, -1, 3, 4, 5, -1}));
 }
 
+TEST_P(PackTest, ScatterRowsMultipliesEachRowByItsFactor) {
+  const std::vector<float> from = Counting(2, 40);
+  const std::vector<float> factors = {2.0F, -1.0F};
+  for (const Stores stores : {Stores::kCached, Stores::kStreaming}) {
+    std::vector<float> to(80, kUntouched);
+    ScatterRows({from.data(), 40}, factors.data(), 2, 40, nullptr, stores,
+                {reinterpret_cast<std::byte*>(to.data()), DType::kF32, 40}, 0,
+                0);
+    for (std::size_t i = 0; i < 80; ++i) {
+      ASSERT_EQ(to[i], factors[i / 40] * static_cast<float>(i)) << i;
+    }
+  }
+}
+
+TEST_P(PackTest, ScatterRowsAddsTheResidualAfterTheFactor) {
+  const std::vector<float> from = {1.0F, 2.0F};
+  const float factor = 0.5F;
+  const std::vector<float> queries = {10.0F, 20.0F};
+  const RowsView residual{
+      .data = reinterpret_cast<const std::byte*>(queries.data()),
+      .row_stride = 2};
+  std::vector<std::uint16_t> to(2);
+  ScatterRows({from.data(), 2}, &factor, 1, 2, &residual, Stores::kCached,
+              {reinterpret_cast<std::byte*>(to.data()), DType::kBF16, 2}, 0, 0);
+  // 10.5 and 21 as bf16.
+  EXPECT_EQ(to, (std::vector<std::uint16_t>{0x4128, 0x41A8}));
+}
+
 TEST_P(PackTest, GatherRowsReadsUnalignedHalves) {
   // 1, 2, 3, 4 as f16, one byte off.
   const std::uint8_t bytes[] = {0,    0x00, 0x3C, 0x00, 0x40,
