@@ -40,6 +40,7 @@ ServerOptions TestServerOptions() {
   options.demo_model = true;
   options.engine.num_workers = 2;
   options.log_level = "error";
+  options.drain_seconds *= kSlowdown;
   return options;
 }
 
