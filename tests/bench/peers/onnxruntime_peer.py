@@ -1,6 +1,12 @@
-"""ONNX Runtime: its fused attention operators, and a graph of plain ones."""
+"""ONNX Runtime: the fastest of its fused operators and a graph of plain ones.
+
+Which one that is depends on the shape: MultiHeadAttention alone has flash
+attention on a CPU, but neither with masks nor with few keys.
+"""
 
 from __future__ import annotations
+
+import time
 
 import numpy as np
 import onnx
@@ -8,6 +14,11 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from .workload import Workload
+
+# How long each candidate runs before the fastest is chosen.
+TRIAL_SECONDS = 0.3
+# Plain operators keep all scores in memory, a GiB of them at most.
+MAX_PLAIN_SCORES = 1 << 28
 
 _threads = 1
 
@@ -31,14 +42,26 @@ def load(
 ) -> OnnxLayer:
     if dtype != "f32":
         raise ValueError(f"ONNX Runtime computes in f32 only, not {dtype}")
-    graph = _Graph(work, causal)
+    fastest: OnnxLayer | None = None
+    best = np.inf
+    for operator in _candidates(work, wants_weights):
+        layer = OnnxLayer(work, operator, causal, wants_weights)
+        seconds = layer.trial()
+        if seconds < best:
+            fastest, best = layer, seconds
+    return fastest
+
+
+def _candidates(work: Workload, wants_weights: bool) -> list[str]:
     if wants_weights:
-        graph.explicit()
-    elif work.keys is not None:
-        graph.fused_cross_attention()
-    else:
-        graph.fused_self_attention()
-    return OnnxLayer(work, graph.model(wants_weights), wants_weights)
+        return ["MatMul"]
+    names = ["MultiHeadAttention"]
+    if work.keys is None:
+        names.append("Attention")
+    pairs = max(work.q_lengths) * max(work.kv_lengths)
+    if work.batch * work.num_heads * pairs <= MAX_PLAIN_SCORES:
+        names.append("MatMul")
+    return names
 
 
 class _Graph:
@@ -95,7 +118,21 @@ class _Graph:
         )
         return "q", "k", "v"
 
-    def fused_self_attention(self) -> None:
+    def attend(self, operator: str) -> None:
+        """With a fused operator, or with plain ones that start with MatMul."""
+        {
+            "Attention": self._attention,
+            "MultiHeadAttention": self._multi_head_attention,
+            "MatMul": self._plain,
+        }[operator]()
+
+    def _lengths(self) -> str:
+        return self._constant(
+            "lengths", np.array(self._work.kv_lengths, np.int32)
+        )
+
+    def _attention(self) -> None:
+        """Self-attention only, its first projection in the operator."""
         work = self._work
         inputs = [
             "queries",
@@ -103,9 +140,7 @@ class _Graph:
             self._constant("bias", work.in_proj_bias),
         ]
         if work.ragged:
-            inputs.append(
-                self._constant("lengths", np.array(work.kv_lengths, np.int32))
-            )
+            inputs.append(self._lengths())
         self._out(
             self._add(
                 "Attention",
@@ -117,14 +152,20 @@ class _Graph:
             )
         )
 
-    def fused_cross_attention(self) -> None:
+    def _multi_head_attention(self) -> None:
+        work = self._work
+        inputs = list(self._projections())
+        if work.ragged:
+            # After a bias, which is in the projections already.
+            inputs += ["", self._lengths()]
         self._out(
             self._add(
                 "MultiHeadAttention",
-                list(self._projections()),
+                inputs,
                 "attention",
                 domain="com.microsoft",
-                num_heads=self._work.num_heads,
+                num_heads=work.num_heads,
+                unidirectional=int(self._causal),
             )
         )
 
@@ -151,7 +192,7 @@ class _Graph:
             return None
         return np.where(padding, np.float32(-1e30), np.float32(0))
 
-    def explicit(self) -> None:
+    def _plain(self) -> None:
         work = self._work
         q, k, v = self._projections()
         q = self._heads(q, [0, 2, 1, 3])
@@ -206,15 +247,24 @@ class OnnxLayer:
     """A session whose inputs and outputs are bound once."""
 
     def __init__(
-        self, work: Workload, model: bytes, wants_weights: bool
+        self,
+        work: Workload,
+        operator: str,
+        causal: bool,
+        wants_weights: bool,
     ) -> None:
         self._work = work
+        self.operator = operator
+        graph = _Graph(work, causal)
+        graph.attend(operator)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = _threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(
-            model, options, providers=["CPUExecutionProvider"]
+            graph.model(wants_weights),
+            options,
+            providers=["CPUExecutionProvider"],
         )
         self._binding = self._session.io_binding()
         self._inputs = {"queries": work.padded(work.queries, work.q_lengths)}
@@ -232,6 +282,15 @@ class OnnxLayer:
 
     def run(self) -> None:
         self._session.run_with_iobinding(self._binding)
+
+    def trial(self) -> float:
+        """Seconds of the fastest of a few runs."""
+        fastest = np.inf
+        end = time.perf_counter() + TRIAL_SECONDS
+        while (begin := time.perf_counter()) < end:
+            self.run()
+            fastest = min(fastest, time.perf_counter() - begin)
+        return fastest
 
     def contexts(self) -> np.ndarray:
         return self._work.pack_contexts(self._outputs["contexts"].numpy())

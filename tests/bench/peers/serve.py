@@ -1,6 +1,6 @@
 """The process of one peer: the commands of layer_runner.cc, in Python.
 
-python -m peers.serve PEER THREADS
+python -m peers.serve MODULE VARIANT THREADS
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class Server:
             causal=causal == "1",
             dtype=dtype,
         )
-        return {}
+        # Where a module chooses among operators, which one it took.
+        return {"operator": getattr(self._layer, "operator", None)}
 
     def run(self, seconds: str) -> dict:
         runs = []
