@@ -1,5 +1,5 @@
 // Runs layers for somebody who measures: one command a line on standard input,
-// one JSON object a line on standard output.
+// one JSON object a line on standard output. Values, paths too, have no spaces.
 //
 //   info
 //     {"cpu": ..., "isa": ..., "dtypes": ["f32"]}

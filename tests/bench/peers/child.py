@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -14,7 +15,11 @@ IDLE_SHARE = 0.02
 
 
 class PeerError(Exception):
-    """A program answered with an error, or ended."""
+    """A program answered with an error, ended, or cannot be measured."""
+
+    def __init__(self, message: str, child: Child) -> None:
+        super().__init__(message)
+        self.child = child
 
 
 class Child:
@@ -27,20 +32,40 @@ class Child:
         cpus: list[int],
         environment: dict[str, str],
     ) -> None:
-        self._label = label
-        self._log = tempfile.TemporaryFile("w+")
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-            env=os.environ | environment,
-            preexec_fn=lambda: os.sched_setaffinity(0, cpus),
-        )
+        self.label = label
+        self._command = command
+        self._cpus = cpus
+        self._environment = environment
+        self._process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        """Does nothing while it runs."""
+        if self._process is not None:
+            return
+        # Nanoseconds: each thread's when last seen, and those of ended ones.
+        self._threads: dict[str, int] = {}
+        self._ended = 0
+        log = tempfile.TemporaryFile("w+")
+        try:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=os.environ | self._environment,
+                preexec_fn=lambda: os.sched_setaffinity(0, self._cpus),
+            )
+        except OSError as error:
+            log.close()
+            raise PeerError(f"{self.label}: {error}", self) from error
+        self._log = log
 
     def ask(self, command: str, **values: object) -> dict:
-        """Sends `command key=value ...`; its answer without errors."""
+        """Sends `command key=value ...`; its answer without errors.
+
+        Values are words: the protocol has no quotes.
+        """
         words = [command, *(f"{key}={value}" for key, value in values.items())]
         try:
             self._process.stdin.write(" ".join(words) + "\n")
@@ -50,31 +75,59 @@ class Child:
             line = ""
         if not line:
             raise PeerError(
-                f"{self._label} ended at '{command}'{self._tail()}"
+                f"{self.label} ended at '{command}'{self._tail()}", self
             )
         answer = json.loads(line)
         if "error" in answer:
-            raise PeerError(f"{self._label}: {command}: {answer['error']}")
+            # Libraries' messages have many lines.
+            reason = " ".join(answer["error"].split())
+            raise PeerError(f"{self.label}: {command}: {reason}", self)
         return answer
 
     def _tail(self) -> str:
-        self._process.wait()
+        status = self._process.wait()
         self._log.seek(0)
         lines = self._log.read().splitlines()[-5:]
-        return "".join(f"\n  {line}" for line in lines)
+        ending = f" by signal {-status}" if status < 0 else ""
+        return ending + "".join(f"\n  {line}" for line in lines)
 
     def cpu_seconds(self) -> float:
-        """What all its threads have used so far, to the nanosecond."""
-        total = 0
-        for task in Path(f"/proc/{self._process.pid}/task").iterdir():
-            try:
-                total += int((task / "schedstat").read_text().split()[0])
-            except (FileNotFoundError, ProcessLookupError):
-                pass  # A thread that ended.
-        return total / 1e9
+        """What all its threads have used so far, to the nanosecond.
+
+        Of a thread that ended, what it had used when last seen.
+        """
+        process = Path(f"/proc/{self._process.pid}")
+        seen = {}
+        try:
+            for task in (process / "task").iterdir():
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    text = (task / "schedstat").read_text()
+                    seen[task.name] = int(text.split()[0])
+        except (OSError, ValueError, IndexError):
+            seen.clear()
+        if process.name not in seen:
+            if self._process.poll() is not None:
+                raise PeerError(f"{self.label} ended{self._tail()}", self)
+            raise PeerError(
+                f"{process}/schedstat cannot be read, so nobody knows when "
+                f"{self.label} is idle: measure on Linux with "
+                "CONFIG_SCHED_INFO, outside of sandboxes that hide it",
+                self,
+            )
+        for thread, used in self._threads.items():
+            # Less than before is another thread with an ended one's number.
+            if seen.get(thread, -1) < used:
+                self._ended += used
+        self._threads = seen
+        return (self._ended + sum(seen.values())) / 1e9
 
     def close(self) -> None:
-        self._process.stdin.close()
+        """Ends it; start() starts it anew."""
+        if self._process is None:
+            return
+        # What an ended process did not read is still to be flushed.
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
@@ -82,21 +135,28 @@ class Child:
             self._process.wait()
         self._process.stdout.close()
         self._log.close()
+        self._process = None
 
 
 def wait_until_asleep(children: list[Child], limit: float = 2) -> None:
     """Lets pools that spin for a while after their work fall asleep."""
     end = time.monotonic() + limit
     while True:
-        before = sum(child.cpu_seconds() for child in children)
+        before = [child.cpu_seconds() for child in children]
         start = time.monotonic()
         time.sleep(0.005)
-        used = sum(child.cpu_seconds() for child in children) - before
+        used = [
+            child.cpu_seconds() - earlier
+            for child, earlier in zip(children, before)
+        ]
         now = time.monotonic()
-        if used < IDLE_SHARE * (now - start):
+        if sum(used) < IDLE_SHARE * (now - start):
             return
         if now > end:
+            most = max(used)
+            busiest = children[used.index(most)]
             raise PeerError(
-                f"idle programs still use {used / (now - start):.2f} cores "
-                f"after {limit} s: the next one cannot be measured"
+                f"{busiest.label}, idle, still uses {most / (now - start):.2f} "
+                f"cores after {limit} s: the next one cannot be measured",
+                busiest,
             )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -14,6 +16,14 @@ from .child import Child, PeerError, wait_until_asleep
 from .reference import Reference
 from .results import Entry, Row
 from .roster import OURS
+
+
+@dataclass
+class Loaded:
+    """What a program said of a case, and how far its answer was off."""
+
+    error: float
+    operator: str | None
 
 
 @dataclass
@@ -79,7 +89,9 @@ class BusyElsewhere:
     def __enter__(self) -> None:
         self._start = time.monotonic(), self._others()
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failure: object, *_: object) -> None:
+        if failure is not None:
+            return
         begin, used = self._start
         self._elapsed += time.monotonic() - begin
         self._used += self._others() - used
@@ -103,39 +115,85 @@ def measure(
 ) -> Row:
     """`children` take part, Attention Server too if it is among them.
 
-    `ours` measures the peak.
+    `ours` measures the peak: PeerError is raised when it fails, while another
+    one's failure is in the row.
     """
-    errors = {}
-    model, inputs = files.paths(case)
+    failures: dict[str, str] = {}
+    loaded: dict[str, Loaded] = {}
     for name, child in children.items():
-        request = {
-            "model": model,
-            "inputs": inputs,
-            "attn_weights": mode.attn_weights,
-            "causal": int(case.causal),
-            "dtype": mode.dtype,
-        }
-        if name == OURS:
-            request["threads"] = threads
-        child.ask("load", **request)
-        child.ask("run", seconds=min(seconds, 0.2))
-        errors[name] = files.error(case, child)
-        if not errors[name] <= mode.tolerance:
-            raise PeerError(
-                f"{name}: {case.name}, {mode.title}: the answer is off by "
-                f"{errors[name]:.1e}, allowed is {mode.tolerance:.0e}"
-            )
-    turns: dict[str, list[Turn]] = {name: [] for name in children}
-    everybody = list({id(c): c for c in [ours, *children.values()]}.values())
-    for _ in range(rounds):
+        with _failing_alone(failures, children, ours):
+            child.start()
+            # Peers know their number of threads since they started.
+            more = {"threads": threads} if child is ours else {}
+            loaded[name] = _load(case, mode, child, files, seconds, **more)
+    turns: dict[str, list[Turn]] = {name: [] for name in loaded}
+    names = list(loaded)
+    for first in range(rounds):
+        # Each is the first, and comes after another one, as often.
+        start = first % max(1, len(names))
+        for name in names[start:] + names[:start]:
+            if name in failures:
+                continue
+            fit = [c for n, c in children.items() if n not in failures]
+            everybody = fit if ours in fit else [ours, *fit]
+            with _failing_alone(failures, children, ours):
+                wait_until_asleep(everybody)
+                with busy.watch(everybody):
+                    peak = ours.ask("peak", threads=threads)["gflops"]
+                    runs = children[name].ask("run", seconds=seconds)
+                run = median(runs["seconds"])
+                turns[name].append(Turn(run, case.flops / run / 1e9, peak))
+    for name in failures:
+        turns.pop(name, None)
+    row = _row(case, mode, threads, turns, loaded)
+    row.failures = failures
+    return row
+
+
+@contextlib.contextmanager
+def _failing_alone(
+    failures: dict[str, str], children: dict[str, Child], ours: Child
+) -> Iterator[None]:
+    """Ends a peer that fails, and notes why."""
+    try:
+        yield
+    except PeerError as error:
+        if error.child is ours:
+            raise
         for name, child in children.items():
-            wait_until_asleep(everybody)
-            with busy.watch(everybody):
-                peak = ours.ask("peak", threads=threads)["gflops"]
-                runs = child.ask("run", seconds=seconds)["seconds"]
-            run = median(runs)
-            turns[name].append(Turn(run, case.flops / run / 1e9, peak))
-    return _row(case, mode, threads, turns, errors)
+            if child is error.child:
+                failures[name] = str(error)
+        error.child.close()
+
+
+def _load(
+    case: Case,
+    mode: Mode,
+    child: Child,
+    files: Files,
+    seconds: float,
+    **more: int,
+) -> Loaded:
+    """Checks its first answer as well."""
+    model, inputs = files.paths(case)
+    request = {
+        "model": model,
+        "inputs": inputs,
+        "attn_weights": mode.attn_weights,
+        "causal": int(case.causal),
+        "dtype": mode.dtype,
+        **more,
+    }
+    answer = child.ask("load", **request)
+    child.ask("run", seconds=min(seconds, 0.2))
+    error = files.error(case, child)
+    if not error <= mode.tolerance:
+        raise PeerError(
+            f"{child.label}: {case.name}, {mode.title}: the answer is off by "
+            f"{error:.1e}, allowed is {mode.tolerance:.0e}",
+            child,
+        )
+    return Loaded(error, answer.get("operator"))
 
 
 def _row(
@@ -143,7 +201,7 @@ def _row(
     mode: Mode,
     threads: int,
     turns: dict[str, list[Turn]],
-    errors: dict[str, float],
+    loaded: dict[str, Loaded],
 ) -> Row:
     peaks = [turn.peak for taken in turns.values() for turn in taken]
     row = Row(
@@ -153,7 +211,7 @@ def _row(
         threads,
         case.flops,
         case.tokens,
-        median(peaks),
+        median(peaks) if peaks else 0,
     )
     for name, taken in turns.items():
         seconds = median(turn.seconds for turn in taken)
@@ -162,7 +220,8 @@ def _row(
             median(turn.gflops for turn in taken),
             median(100 * turn.gflops / turn.peak for turn in taken),
             case.tokens / seconds,
-            errors[name],
+            loaded[name].error,
+            loaded[name].operator,
         )
         if OURS in turns and name != OURS:
             row.entries[name].ratio = median(

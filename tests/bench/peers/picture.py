@@ -5,7 +5,8 @@ from __future__ import annotations
 from html import escape
 
 from .results import Results, Row
-from .roster import OURS, PEERS
+from .roster import OURS, PROGRAMS
+from .table import limits
 
 WIDTH = 960
 LEFT = 48
@@ -14,15 +15,7 @@ HEADER = 84
 PANEL = 250
 PLOT = 150
 BAR_GAP = 1
-
-COLOURS = {
-    OURS: ("Attention Server", "ours"),
-    "torch": ("torch SDPA", "p1"),
-    "mha": ("torch nn.MultiheadAttention", "p2"),
-    "loop": ("torch, one by one", "p3"),
-    "onnxruntime": ("ONNX Runtime", "p4"),
-    "openvino": ("OpenVINO", "p5"),
-}
+LINE = 16
 
 STYLE = """
 text { font-family: sans-serif; font-size: 12px; fill: #1f2328 }
@@ -31,15 +24,26 @@ text { font-family: sans-serif; font-size: 12px; fill: #1f2328 }
 .panel { font-size: 14px; font-weight: bold }
 .soft { fill: #59636e } .small { font-size: 11px }
 .value { font-size: 11px; font-weight: bold; fill: #0b57d0 }
-.ours { fill: #0b6bff } .p1 { fill: #f0883e } .p2 { fill: #f7c59f }
-.p3 { fill: #b35900 } .p4 { fill: #9aa4af } .p5 { fill: #a98be0 }
 @media (prefers-color-scheme: dark) {
 text { fill: #f0f6fc } .back { fill: #0d1117 } .grid { stroke: #2f3742 }
 .axis { stroke: #656c76 } .soft { fill: #9198a1 } .value { fill: #79b8ff }
-.ours { fill: #388bfd } .p1 { fill: #d9762f } .p2 { fill: #8f6a4d }
-.p3 { fill: #9a5a1c } .p4 { fill: #6b7480 } .p5 { fill: #8467c0 }
 }
 """
+
+
+def _style() -> str:
+    """Each program's class is its name."""
+    light, dark = (
+        " ".join(
+            f".{name} {{ fill: {program.colours[i]} }}"
+            for name, program in PROGRAMS.items()
+        )
+        for i in range(2)
+    )
+    return (
+        f"{STYLE}{light}\n"
+        f"@media (prefers-color-scheme: dark) {{ {dark} }}\n"
+    )
 
 
 def _text(
@@ -55,10 +59,10 @@ def _legend(names: list[str], y: float) -> list[str]:
     parts = []
     x = float(LEFT)
     for name in names:
-        label, style = COLOURS[name]
+        label = PROGRAMS[name].title
         parts.append(
             f'<rect x="{x:.1f}" y="{y - 10:.1f}" width="12" height="12" '
-            f'rx="2" class="{style}"/>'
+            f'rx="2" class="{name}"/>'
         )
         parts.append(_text(x + 17, y, label))
         # Sans-serif letters are some 7 wide at this size.
@@ -79,18 +83,18 @@ def _group(
 ) -> list[str]:
     """The bars of one case and what is written around them."""
     parts = []
-    names = [name for name in COLOURS if name in row.entries]
+    names = [name for name in PROGRAMS if name in row.entries]
     bar = min(16.0, (width - 12) / len(names))
     start = x + (width - bar * len(names)) / 2
     for i, name in enumerate(names):
         entry = row.entries[name]
-        label, style = COLOURS[name]
+        label = PROGRAMS[name].title
         height = PLOT * entry.peak_percent / top
         left = start + i * bar
         parts.append(
             f'<rect x="{left:.1f}" y="{base - height:.1f}" '
             f'width="{bar - BAR_GAP:.1f}" height="{height:.1f}" rx="1.5" '
-            f'class="{style}"><title>{escape(label)}: '
+            f'class="{name}"><title>{escape(label)}: '
             f"{entry.peak_percent:.0f} %, {entry.gflops:.0f} GFLOP/s</title>"
             "</rect>"
         )
@@ -137,15 +141,16 @@ def draw(results: Results) -> str:
     titles = {"contexts": "Contexts only", "weights": "With per-head weights"}
     panels: dict[str, list[Row]] = {}
     for row in results.rows:
-        if row.mode in titles:
+        # Without entries where everybody failed.
+        if row.mode in titles and row.entries:
             count = f"{row.threads} thread{'s' * (row.threads > 1)}"
             title = f"{titles[row.mode]}, {count}"
             panels.setdefault(title, []).append(row)
     present = {name for row in results.rows for name in row.entries}
-    names = [
-        name for name in (OURS, *(p.name for p in PEERS)) if name in present
-    ]
-    height = HEADER + PANEL * len(panels) + 8
+    names = [name for name in PROGRAMS if name in present]
+    notes = limits(results)
+    bottom = HEADER + PANEL * len(panels) + 8
+    height = bottom + LINE * len(notes)
     parts = [
         _text(LEFT, 28, "Multi-head attention layer, f32", "title"),
         _text(
@@ -160,11 +165,13 @@ def draw(results: Results) -> str:
     ]
     for i, (title, rows) in enumerate(panels.items()):
         parts += _panel(title, rows, HEADER + PANEL * i)
+    for i, note in enumerate(notes):
+        parts.append(_text(LEFT, bottom + LINE * i + 4, note, "small soft"))
     body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" '
         f'height="{height}" viewBox="0 0 {WIDTH} {height}" role="img">\n'
-        f"<style>{STYLE}</style>\n"
+        f"<style>{_style()}</style>\n"
         f'<rect class="back" width="{WIDTH}" height="{height}" rx="6"/>\n'
         f"{body}\n</svg>\n"
     )

@@ -7,6 +7,7 @@
  "versions": {"attention": null, "torch": "2.15.0", ...},
  "rounds": 5, "seconds": 0.5,
  "busy_elsewhere": cores that other programs used meanwhile,
+ "failures": {PEER: why it did not start},
  "rows": [{
    "case": "b8-s128-e768", "title": "8 x 128  E768",
    "mode": "contexts", "weights" or "bf16", "threads": 1,
@@ -19,12 +20,16 @@
      "ratio": median over the rounds of how many times as fast as this peer
               Attention Server is; absent where it was not measured,
      "error": largest, relative to the largest magnitude, against double
-     precision}}}]}
+     precision,
+     "operator": which one computed, where a peer chooses, or null}},
+   "failures": {PEER: why it has no entry}}]}
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+
+SCHEMA = 1
 
 
 @dataclass
@@ -36,6 +41,7 @@ class Entry:
     peak_percent: float
     tokens_per_second: float
     error: float
+    operator: str | None = None
     ratio: float | None = None
 
 
@@ -51,6 +57,7 @@ class Row:
     tokens: int
     peak_gflops: float
     entries: dict[str, Entry] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -67,13 +74,28 @@ class Results:
     seconds: float
     busy_elsewhere: float = 0
     rows: list[Row] = field(default_factory=list)
-    schema: int = 1
+    failures: dict[str, str] = field(default_factory=dict)
+    schema: int = SCHEMA
+
+    @property
+    def complete(self) -> bool:
+        return not (self.failures or any(row.failures for row in self.rows))
 
     def to_json(self) -> dict:
         return asdict(self)
 
     @staticmethod
     def from_json(data: dict) -> Results:
+        """Raises ValueError where to_json() cannot have made it."""
+        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+            raise ValueError(f"it has no schema {SCHEMA}")
+        try:
+            return Results._from_json(data)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"{type(error).__name__}: {error}") from error
+
+    @staticmethod
+    def _from_json(data: dict) -> Results:
         rows = [
             Row(
                 **{

@@ -14,13 +14,25 @@ OURS = "attention"
 
 
 @dataclass(frozen=True)
-class Peer:
-    """One column of the table."""
+class Program:
+    """One that is measured."""
 
     name: str
+    # In the table, and where there is more room.
     label: str
+    title: str
+    # What its version is the version of.
+    library: str
+    # In the picture, on white and on black.
+    colours: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Peer(Program):
+    """One column of the table."""
+
     # A module of this package and what it calls the way to compute.
-    module: str = ""
+    module: str
     variant: str = ""
     bf16: bool = False
     ragged_only: bool = False
@@ -31,13 +43,70 @@ class Peer:
         return case.ragged or not self.ragged_only
 
 
+_TORCH = "torch (eager)"
+_ONNX = "ONNX Runtime"
+
 PEERS = (
-    Peer("torch", "torch", ".torch_peer", "sdpa", bf16=True),
-    Peer("mha", "nn.MHA", ".torch_peer", "mha"),
-    Peer("loop", "one by one", ".torch_peer", "loop", True, True),
-    Peer("onnxruntime", "ONNX Runtime", ".onnxruntime_peer"),
-    Peer("openvino", "OpenVINO", ".openvino_peer", bf16=True),
+    Peer(
+        "torch",
+        "torch",
+        "torch SDPA",
+        _TORCH,
+        ("#f0883e", "#d9762f"),
+        ".torch_peer",
+        "sdpa",
+        bf16=True,
+    ),
+    Peer(
+        "mha",
+        "nn.MHA",
+        "torch nn.MultiheadAttention",
+        _TORCH,
+        ("#f7c59f", "#8f6a4d"),
+        ".torch_peer",
+        "mha",
+    ),
+    Peer(
+        "loop",
+        "one by one",
+        "torch, one by one",
+        _TORCH,
+        ("#b35900", "#9a5a1c"),
+        ".torch_peer",
+        "loop",
+        bf16=True,
+        ragged_only=True,
+    ),
+    Peer(
+        "onnxruntime",
+        _ONNX,
+        _ONNX,
+        _ONNX,
+        ("#9aa4af", "#6b7480"),
+        ".onnxruntime_peer",
+    ),
+    Peer(
+        "openvino",
+        "OpenVINO",
+        "OpenVINO",
+        "OpenVINO",
+        ("#a98be0", "#8467c0"),
+        ".openvino_peer",
+        bf16=True,
+    ),
 )
+
+_ATTENTION = "Attention Server"
+# By name, in the order in which they are shown.
+PROGRAMS: dict[str, Program] = {
+    program.name: program
+    for program in (
+        Program(
+            OURS, _ATTENTION, _ATTENTION, _ATTENTION, ("#0b6bff", "#388bfd")
+        ),
+        *PEERS,
+    )
+}
 
 # ONNX Runtime has no switch, and of OpenVINO only oneDNN has one.
 AVX2 = {
@@ -48,21 +117,24 @@ AVX2 = {
     "OV_CPU_MAX_ISA": "AVX2",
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
 }
+_MKL = "its MKL takes the limit on Intel only"
 AVX2_UNFORCED = {
-    "torch": "its MKL takes the limit on Intel only",
-    "mha": "its MKL takes the limit on Intel only",
-    "loop": "its MKL takes the limit on Intel only",
-    "onnxruntime": "has no switch: uses all that the CPU has",
+    "torch": _MKL,
+    "mha": _MKL,
+    "loop": _MKL,
+    "onnxruntime": "not at all, it uses all that the CPU has",
     "openvino": "its oneDNN only: other kernels use all that the CPU has",
 }
 
 
 def _environment(threads: int, max_isa: str) -> dict[str, str]:
     # Large tensors from the heap: a program that frees and asks again does not
-    # pay for fresh pages each time.
+    # pay for fresh pages each time. And from huge pages, where the system lets
+    # programs ask for them.
     environment = {
         "MALLOC_MMAP_MAX_": "0",
         "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "PYTHONPATH": str(Path(__file__).parent.parent),
@@ -70,18 +142,18 @@ def _environment(threads: int, max_isa: str) -> dict[str, str]:
     return environment | (AVX2 if max_isa == "avx2" else {})
 
 
-def start_ours(
+def our_process(
     runner: Path, cpus: list[int], threads: int, max_isa: str
 ) -> Child:
     return Child(
-        "Attention Server",
+        _ATTENTION,
         [str(runner)],
         cpus,
         _environment(threads, max_isa),
     )
 
 
-def start(peer: Peer, cpus: list[int], threads: int, max_isa: str) -> Child:
+def process(peer: Peer, cpus: list[int], threads: int, max_isa: str) -> Child:
     return Child(
         peer.label,
         [sys.executable, "-m", "peers.serve"]

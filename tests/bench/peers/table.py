@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from .cases import Mode
+from .cases import Case, Mode
 from .results import Entry, Results, Row
-from .roster import OURS, Peer
+from .roster import OURS, PEERS, PROGRAMS, Peer
 
 SHAPE = 24
 PEER = 16
@@ -31,6 +31,10 @@ def dim(text: str) -> str:
 
 def say(text: str = "") -> None:
     print(text, flush=True)
+
+
+def say_failure(reason: object) -> None:
+    say(_style("31", f"  {reason}"))
 
 
 def print_heading(threads: int, mode: Mode, peers: list[Peer]) -> None:
@@ -75,12 +79,49 @@ def print_row(row: Row, peers: list[Peer]) -> None:
     say(line)
 
 
-def print_tokens(row: Row, labels: dict[str, str]) -> None:
+def print_tokens(row: Row) -> None:
     """Real tokens a second, for a ragged batch."""
     say(dim("  real tokens/s"))
     for name, entry in row.entries.items():
-        line = f"    {labels[name]:20}{entry.tokens_per_second:9,.0f}"
+        label = PROGRAMS[name].label
+        line = f"    {label:20}{entry.tokens_per_second:9,.0f}"
         say(line + _ratio(entry, 9))
+
+
+class Shown:
+    """Which of the chosen peers a mode has, and their columns."""
+
+    def __init__(self, names: list[str], mode: Mode) -> None:
+        self._mode = mode
+        self._peers = {p.name: p for p in PEERS if p.name in names}
+        self.columns: list[Peer] = [
+            peer
+            for peer in self._peers.values()
+            if not peer.ragged_only and (peer.bf16 or mode.dtype == "f32")
+        ]
+
+    def takes(self, name: str, case: Case) -> bool:
+        return self._peers[name].takes(case, self._mode)
+
+    def row(self, row: Row, case: Case) -> None:
+        print_row(row, self.columns)
+        for reason in row.failures.values():
+            say_failure(reason)
+        if case.ragged:
+            print_tokens(row)
+
+
+def limits(results: Results) -> list[str]:
+    """Whom the chosen instructions bind, and how far."""
+    reaches = {
+        PROGRAMS[name].library: reach
+        for name, reach in results.unforced.items()
+        if any(name in row.entries for row in results.rows)
+    }
+    return [
+        f"limited to {results.max_isa}, {library}: {reach}"
+        for library, reach in reaches.items()
+    ]
 
 
 def print_end(results: Results) -> None:
@@ -92,15 +133,15 @@ def print_end(results: Results) -> None:
         f"{results.rounds} rounds of {results.seconds:g} s a turn."
     )
     say(f"{results.cpu}; {results.isa}")
-    say(
-        ", ".join(
-            f"{name} {version}"
-            for name, version in results.versions.items()
-            if version
-        )
-    )
-    for name, reach in results.unforced.items():
-        say(f"limited to {results.max_isa}, {name}: {reach}")
+    # Those that share a library once.
+    versions = {
+        PROGRAMS[name].library: version
+        for name, version in results.versions.items()
+        if version and name in PROGRAMS
+    }
+    say(", ".join(" ".join(pair) for pair in versions.items()))
+    for line in limits(results):
+        say(line)
     errors = [
         entry.error
         for row in results.rows
