@@ -6,7 +6,7 @@
 namespace attention {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr int kSlowdown = 10;
+inline constexpr int kSlowdown = 30;
 #else
 inline constexpr int kSlowdown = 1;
 #endif
