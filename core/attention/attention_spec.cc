@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "core/attention/isa.h"
 #include "core/base/status_macros.h"
 
 namespace attention {
@@ -14,6 +15,26 @@ absl::Status CheckRange(absl::string_view what, std::int64_t value,
   if (value >= 1 && value <= max) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat(what, " is ", value, ", must be from 1 to ", max));
+}
+
+absl::Status CheckComputeDType(const AttentionSpec& spec) {
+  if (spec.compute_dtype == DType::kF32) return absl::OkStatus();
+  if (spec.compute_dtype != DType::kBF16) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("compute_dtype is ", DTypeName(spec.compute_dtype),
+                     ", must be F32 or BF16"));
+  }
+  if (spec.head_dim % 2 != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("head_dim is ", spec.head_dim,
+                     ", must be even for compute_dtype BF16"));
+  }
+  if (!HasBf16Products()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "compute_dtype BF16 needs a CPU with AVX512_BF16, in use is ",
+        IsaInUse(), "; compute_dtype F32 runs everywhere"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -29,7 +50,7 @@ absl::Status AttentionSpec::Validate() const {
         absl::StrCat("num_heads is ", num_heads,
                      ", must be a multiple of num_kv_heads ", num_kv_heads));
   }
-  return absl::OkStatus();
+  return CheckComputeDType(*this);
 }
 
 double AttentionSpec::DefaultScale() const {

@@ -200,6 +200,13 @@ std::string GemmIsaName() {
                       DNNL_VERSION_PATCH, ")");
 }
 
+bool GemmHasBf16() {
+  // A set of instructions holds the bits of all that it includes.
+  constexpr auto kNeeded = static_cast<unsigned>(dnnl_cpu_isa_avx512_core_bf16);
+  const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  return (isa & kNeeded) == kNeeded;
+}
+
 bool LimitGemmIsa(GemmIsa isa) {
   return dnnl::set_max_cpu_isa(isa == GemmIsa::kAvx2
                                    ? dnnl::cpu_isa::avx2

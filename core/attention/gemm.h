@@ -65,6 +65,9 @@ class GemmRunner {
 // "avx512_core_bf16 (oneDNN 2.6.3)".
 std::string GemmIsaName();
 
+// True when oneDNN multiplies bf16 with instructions made for it.
+bool GemmHasBf16();
+
 // Which instructions oneDNN may use at most.
 enum class GemmIsa : std::uint8_t { kAvx2, kAvx512 };
 

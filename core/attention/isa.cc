@@ -28,6 +28,14 @@ bool SetMaxIsa(MaxIsa max_isa) {
   return true;
 }
 
+bool HasBf16Products() {
+#if HWY_ARCH_X86
+  return GemmHasBf16() && (hwy::SupportedTargets() & (2 * HWY_AVX3 - 1)) != 0;
+#else
+  return false;
+#endif
+}
+
 std::string IsaInUse() {
   const std::int64_t best = hwy::SupportedTargets() & -hwy::SupportedTargets();
   return absl::StrCat(GemmIsaName(), ", ", hwy::TargetName(best), " (Highway ",

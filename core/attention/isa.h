@@ -21,6 +21,10 @@ std::optional<MaxIsa> ParseMaxIsa(absl::string_view name);
 // always returns true; it does not lift a limit that was set.
 bool SetMaxIsa(MaxIsa max_isa);
 
+// True when products of bf16 with sums in f32 are one instruction of this CPU
+// (AVX512_BF16) that may be used.
+bool HasBf16Products();
+
 // What is in use, as oneDNN and Highway name it:
 // "avx512_core_bf16 (oneDNN 2.6.3), AVX3_ZEN4 (Highway 1.0.3)".
 std::string IsaInUse();
