@@ -1,11 +1,13 @@
 #include "core/attention/attention_tile.h"
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <span>
 #include <vector>
 
 #include "core/attention/attn_mask.h"
+#include "core/attention/bf16_rows.h"
 #include "core/attention/layer_plan.h"
 #include "core/attention/pack.h"
 #include "core/attention/scale_rows.h"
@@ -36,6 +38,7 @@ class TileRun {
         tile_(tile),
         scratch_(scratch),
         group_(spec.num_heads / spec.num_kv_heads),
+        depth_(spec.head_dim / ElementsPerLane(spec.compute_dtype)),
         contexts_width_(RoundUp(spec.v_head_dim, kColumnMultiple)) {
     scratch.state.Reserve(tile.rows *
                           (4 * sizeof(float) + sizeof(std::int64_t)));
@@ -114,23 +117,23 @@ class TileRun {
       for (const ScoreBlock& block : blocks_) {
         ComputeScores(head, block, rows);
       }
-      Softmax(blocks_, rows);
-      for (const ScoreBlock& block : blocks_) AddContexts(head, block, rows);
+      Softmax(blocks_, DType::kF32, rows);
+      for (const ScoreBlock& block : blocks_) AddKeptContexts(head, block);
       return;
     }
     for (const ScoreBlock& block : blocks_) {
       for (std::int64_t row = 0; row < tile_.rows; row += kSoftmaxRows) {
         const RowRange rows{row, std::min(kSoftmaxRows, tile_.rows - row)};
         ComputeScores(head, block, rows);
-        Softmax({&block, 1}, rows);
+        Softmax({&block, 1}, spec_.compute_dtype, rows);
         if (block.first_key > 0) RescaleContexts(rows);
-        AddContexts(head, block, rows);
+        AddContexts(head, block, rows, {block.scores, block.width});
       }
     }
   }
 
-  void Softmax(std::span<const ScoreBlock> blocks, RowRange rows) {
-    SoftmaxTile(blocks, rows.count, limits_ + rows.first,
+  void Softmax(std::span<const ScoreBlock> blocks, DType dtype, RowRange rows) {
+    SoftmaxTile(blocks, rows.count, limits_ + rows.first, dtype,
                 {state_.max + rows.first, state_.sum + rows.first,
                  state_.rescale + rows.first});
   }
@@ -146,10 +149,10 @@ class TileRun {
       const std::int64_t panel = std::min(
           kPanelColumns, packed_.placed.key_columns - block.first_key - key);
       const std::int64_t width = std::min(panel, block.width - key);
-      MultiplyTile(
-          {.rows = rows.count, .columns = width, .depth = spec_.head_dim},
-          queries, {keys + key * spec_.head_dim, panel}, false,
-          {block.scores + key, block.width}, keys_ahead_);
+      MultiplyTile(spec_.compute_dtype,
+                   {.rows = rows.count, .columns = width, .depth = depth_},
+                   queries, {keys + key * depth_, panel}, false,
+                   {block.scores + key, block.width}, keys_ahead_);
     }
     if (sequence_.attn_mask.data == nullptr) return;
     for (std::int64_t i = 0; i < rows.count; ++i) {
@@ -162,20 +165,50 @@ class TileRun {
     }
   }
 
+  // The same where the block keeps the weights of all rows, which stay f32.
+  void AddKeptContexts(std::int64_t head, const ScoreBlock& block) {
+    if (spec_.compute_dtype == DType::kF32) {
+      AddContexts(head, block, {0, tile_.rows}, {block.scores, block.width});
+      return;
+    }
+    constexpr auto kOnes = [] {
+      std::array<float, kSoftmaxRows> ones;
+      ones.fill(1.0F);
+      return ones;
+    }();
+    scratch_.rounded.Reserve(kSoftmaxRows * block.width *
+                             sizeof(std::uint16_t));
+    auto* rounded = reinterpret_cast<std::uint16_t*>(scratch_.rounded.bytes());
+    for (std::int64_t row = 0; row < tile_.rows; row += kSoftmaxRows) {
+      const RowRange rows{row, std::min(kSoftmaxRows, tile_.rows - row)};
+      RoundRows({block.scores + row * block.width, block.width}, kOnes.data(),
+                rows.count, block.width, {rounded, block.width});
+      AddContexts(head, block, rows,
+                  {scratch_.rounded.floats(), block.width / 2});
+    }
+  }
+
   // contexts += weights . values, over the keys of the block.
-  void AddContexts(std::int64_t head, const ScoreBlock& block, RowRange rows) {
+  void AddContexts(std::int64_t head, const ScoreBlock& block, RowRange rows,
+                   TileView weights) {
     if (rows.first == 0) ReadValuesAhead(After(head, block));
-    MultiplyTile({.rows = rows.count,
+    MultiplyTile(spec_.compute_dtype,
+                 {.rows = rows.count,
                   .columns = spec_.v_head_dim,
-                  .depth = KeysIn(block)},
-                 {block.scores, block.width}, ValuesOf(head, block),
-                 block.first_key > 0, {ContextsOf(rows.first), contexts_width_},
-                 values_ahead_);
+                  .depth = ValueRows(block)},
+                 weights, ValuesOf(head, block), block.first_key > 0,
+                 {ContextsOf(rows.first), contexts_width_}, values_ahead_);
   }
 
   // Those of the block that some row sees.
   std::int64_t KeysIn(const ScoreBlock& block) const {
     return std::min(block.width, num_keys_ - block.first_key);
+  }
+
+  // Of lanes: with bf16 a lane holds the values of two keys.
+  std::int64_t ValueRows(const ScoreBlock& block) const {
+    const std::int64_t per_lane = ElementsPerLane(spec_.compute_dtype);
+    return (KeysIn(block) + per_lane - 1) / per_lane;
   }
 
   TileView QueriesOf(std::int64_t head, std::int64_t row) const {
@@ -186,10 +219,17 @@ class TileRun {
   const float* KeysOf(std::int64_t head, const ScoreBlock& block) const {
     return packed_.arena + packed_.placed.keys +
            (head / group_ * packed_.placed.key_columns + block.first_key) *
-               spec_.head_dim;
+               depth_;
   }
 
   TileView ValuesOf(std::int64_t head, const ScoreBlock& block) const {
+    if (spec_.compute_dtype == DType::kBF16) {
+      const std::int64_t key =
+          head / group_ * packed_.placed.key_columns + block.first_key;
+      return {
+          packed_.arena + packed_.placed.values + key / 2 * spec_.v_head_dim,
+          spec_.v_head_dim};
+    }
     return packed_.plan.values.Head(packed_.arena, head / group_,
                                     packed_.placed.first_kv + block.first_key);
   }
@@ -211,7 +251,7 @@ class TileRun {
     keys_ahead_ = {};
     if (next.block == nullptr) return;
     const float* keys = KeysOf(next.head, *next.block);
-    keys_ahead_.now = {keys, keys + next.block->width * spec_.head_dim};
+    keys_ahead_.now = {keys, keys + next.block->width * depth_};
     if (next.head == head) return;
     const TileView queries = QueriesOf(next.head, 0);
     keys_ahead_.then = {queries.data,
@@ -223,7 +263,7 @@ class TileRun {
     if (next.block == nullptr) return;
     const TileView values = ValuesOf(next.head, *next.block);
     values_ahead_.now = {values.data,
-                         values.data + KeysIn(*next.block) * values.stride};
+                         values.data + ValueRows(*next.block) * values.stride};
   }
 
   float* ContextsOf(std::int64_t row) const {
@@ -306,6 +346,7 @@ class TileRun {
   const AttentionTile& tile_;
   WorkerScratch& scratch_;
   const std::int64_t group_;  // query heads that share keys and values
+  const std::int64_t depth_;  // lanes of a query and key head
   const std::int64_t contexts_width_;
   std::int64_t num_keys_ = 0;
   std::int64_t* limits_ = nullptr;

@@ -53,8 +53,13 @@ class SingleThreaded {
   const int before_;
 };
 
-dnnl::memory::desc RowMajor(std::int64_t rows, std::int64_t columns) {
-  return {Dims{rows, columns}, kF32, Dims{columns, 1}};
+dnnl::memory::data_type TypeOf(DType dtype) {
+  return dtype == DType::kBF16 ? dnnl::memory::data_type::bf16 : kF32;
+}
+
+dnnl::memory::desc RowMajor(std::int64_t rows, std::int64_t columns,
+                            DType dtype) {
+  return {Dims{rows, columns}, TypeOf(dtype), Dims{columns, 1}};
 }
 
 absl::Status ToStatus(const std::exception& error) {
@@ -107,11 +112,14 @@ struct Key {
   std::int64_t n = 0;
   std::int64_t k = 0;
   bool has_bias = false;
+  DType dtype = DType::kF32;  // of a and b
+  DType c_dtype = DType::kF32;
 
   friend bool operator==(const Key&, const Key&) = default;
   template <typename H>
   friend H AbslHashValue(H state, const Key& key) {
-    return H::combine(std::move(state), key.m, key.n, key.k, key.has_bias);
+    return H::combine(std::move(state), key.m, key.n, key.k, key.has_bias,
+                      key.dtype, key.c_dtype);
   }
 };
 
@@ -216,15 +224,20 @@ bool LimitGemmIsa(GemmIsa isa) {
 
 class PackedMatrix::Impl {
  public:
-  Impl(std::int64_t k, std::int64_t n, const float* weight, const float* bias,
-       Slab& slab)
-      : k_(k), n_(n), bias_desc_(RowMajor(1, n)), has_bias_(bias != nullptr) {
+  Impl(std::int64_t k, std::int64_t n, DType dtype, const float* weight,
+       const float* bias, Slab& slab)
+      : k_(k),
+        n_(n),
+        dtype_(dtype),
+        bias_desc_(RowMajor(1, n, DType::kF32)),
+        has_bias_(bias != nullptr) {
     const SingleThreaded single_threaded;
-    const dnnl::memory::desc any(Dims{k, n}, kF32,
+    const dnnl::memory::desc any(Dims{k, n}, TypeOf(dtype),
                                  dnnl::memory::format_tag::any);
-    // 96 is a multiple of every row multiple; the format does not depend on it.
-    const auto desc =
-        Describe(RowMajor(96, k), any, bias_desc_if_any(), RowMajor(96, n));
+    // 96 is a multiple of every row multiple; the format depends neither on it
+    // nor on the type of the product.
+    const auto desc = Describe(RowMajor(96, k, dtype), any, bias_desc_if_any(),
+                               RowMajor(96, n, DType::kF32));
     b_desc_ = desc.weights_desc();
     row_multiple_ = absl::StartsWith(desc.impl_info_str(), "brg")
                         ? kBrgemmRowMultiple
@@ -246,13 +259,15 @@ class PackedMatrix::Impl {
 
   std::int64_t k() const { return k_; }
   std::int64_t n() const { return n_; }
+  DType dtype() const { return dtype_; }
   std::int64_t row_multiple() const { return row_multiple_; }
   const dnnl::memory& b() const { return b_; }
   const dnnl::memory* bias() const { return has_bias_ ? &bias_ : nullptr; }
 
-  dnnl::matmul::primitive_desc DescribeProduct(std::int64_t m) const {
-    return Describe(RowMajor(m, k_), b_desc_, bias_desc_if_any(),
-                    RowMajor(m, n_));
+  dnnl::matmul::primitive_desc DescribeProduct(std::int64_t m,
+                                               DType c_dtype) const {
+    return Describe(RowMajor(m, k_, dtype_), b_desc_, bias_desc_if_any(),
+                    RowMajor(m, n_, c_dtype));
   }
 
  private:
@@ -262,6 +277,7 @@ class PackedMatrix::Impl {
 
   const std::int64_t k_;
   const std::int64_t n_;
+  const DType dtype_;
   const dnnl::memory::desc bias_desc_;
   const bool has_bias_;
   std::int64_t row_multiple_ = 1;
@@ -276,12 +292,13 @@ PackedMatrix::PackedMatrix(std::shared_ptr<const Impl> impl)
     : impl_(std::move(impl)) {}
 
 absl::StatusOr<PackedMatrix> PackedMatrix::Create(std::int64_t k,
-                                                  std::int64_t n,
+                                                  std::int64_t n, DType dtype,
                                                   const float* weight,
                                                   const float* bias,
                                                   Slab& slab) {
   try {
-    return PackedMatrix(std::make_shared<Impl>(k, n, weight, bias, slab));
+    return PackedMatrix(
+        std::make_shared<Impl>(k, n, dtype, weight, bias, slab));
   } catch (const std::exception& error) {
     return ToStatus(error);
   }
@@ -289,6 +306,7 @@ absl::StatusOr<PackedMatrix> PackedMatrix::Create(std::int64_t k,
 
 std::int64_t PackedMatrix::k() const { return impl_->k(); }
 std::int64_t PackedMatrix::n() const { return impl_->n(); }
+DType PackedMatrix::dtype() const { return impl_->dtype(); }
 std::int64_t PackedMatrix::row_multiple() const {
   return impl_->row_multiple();
 }
@@ -297,15 +315,18 @@ class GemmRunner::Impl {
  public:
   Impl() : stream_(CpuEngine()) { omp_set_num_threads(1); }
 
-  absl::Status Multiply(std::int64_t m, const float* a, const PackedMatrix& b,
-                        float* c) {
+  absl::Status Multiply(std::int64_t m, const std::byte* a,
+                        const PackedMatrix& b, DType c_dtype, std::byte* c) {
     const PackedMatrix::Impl& matrix = b.impl();
     const Key key{.m = m,
                   .n = matrix.n(),
                   .k = matrix.k(),
-                  .has_bias = matrix.bias() != nullptr};
+                  .has_bias = matrix.bias() != nullptr,
+                  .dtype = matrix.dtype(),
+                  .c_dtype = c_dtype};
     try {
-      Bound& bound = Bind(key, [&] { return matrix.DescribeProduct(m); });
+      Bound& bound =
+          Bind(key, [&] { return matrix.DescribeProduct(m, c_dtype); });
       return Execute(bound, a, matrix.b(), matrix.bias(), c);
     } catch (const std::exception& error) {
       return ToStatus(error);
@@ -337,10 +358,10 @@ class GemmRunner::Impl {
   }
 
   // The C interface: the C++ one makes a map and a vector for every call.
-  absl::Status Execute(Bound& bound, const float* a, const dnnl::memory& b,
-                       const dnnl::memory* bias, float* c) {
+  absl::Status Execute(Bound& bound, const std::byte* a, const dnnl::memory& b,
+                       const dnnl::memory* bias, std::byte* c) {
     scratchpad_.Reserve(bound.compiled->scratchpad.get_size());
-    bound.a.set_data_handle(const_cast<float*>(a));
+    bound.a.set_data_handle(const_cast<std::byte*>(a));
     bound.c.set_data_handle(c);
     bound.scratchpad.set_data_handle(scratchpad_.bytes());
     std::array<dnnl_exec_arg_t, 5> args{{
@@ -368,9 +389,10 @@ class GemmRunner::Impl {
 GemmRunner::GemmRunner() : impl_(std::make_unique<Impl>()) {}
 GemmRunner::~GemmRunner() = default;
 
-absl::Status GemmRunner::Multiply(std::int64_t m, const float* a,
-                                  const PackedMatrix& b, float* c) {
-  return impl_->Multiply(m, a, b, c);
+absl::Status GemmRunner::Multiply(std::int64_t m, const std::byte* a,
+                                  const PackedMatrix& b, DType c_dtype,
+                                  std::byte* c) {
+  return impl_->Multiply(m, a, b, c_dtype, c);
 }
 
 }  // namespace attention

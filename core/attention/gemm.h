@@ -1,9 +1,10 @@
-// Rows times packed weights in single precision, by oneDNN, single-threaded.
+// Rows times packed weights, by oneDNN, single-threaded.
 //
 // gemm.cc is the only file that knows oneDNN.
 #ifndef CORE_ATTENTION_GEMM_H_
 #define CORE_ATTENTION_GEMM_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -11,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/base/slab.h"
+#include "core/tensor/dtype.h"
 
 namespace attention {
 
@@ -19,13 +21,16 @@ namespace attention {
 class PackedMatrix {
  public:
   // `weight` is [n, k] as in torch.nn.Linear; `bias` [n] may be null. Both are
-  // copied, into pieces of `slab`.
+  // copied, into pieces of `slab`, the weight as `dtype`: kF32, or kBF16
+  // (REQUIRES: HasBf16Products()).
   static absl::StatusOr<PackedMatrix> Create(std::int64_t k, std::int64_t n,
-                                             const float* weight,
+                                             DType dtype, const float* weight,
                                              const float* bias, Slab& slab);
 
   std::int64_t k() const;
   std::int64_t n() const;
+  // Of the weight, and of what it is multiplied with.
+  DType dtype() const;
   // A row of a product has the same bits wherever it stands among the others
   // only if their number is a multiple of this, so callers pad.
   std::int64_t row_multiple() const;
@@ -50,10 +55,11 @@ class GemmRunner {
   GemmRunner(const GemmRunner&) = delete;
   GemmRunner& operator=(const GemmRunner&) = delete;
 
-  // c [m, b.n] = a [m, b.k] * b + bias. REQUIRES: m is a multiple of
-  // b.row_multiple().
-  absl::Status Multiply(std::int64_t m, const float* a, const PackedMatrix& b,
-                        float* c);
+  // c [m, b.n] = a [m, b.k] * b + bias, where a is of b.dtype() and c of
+  // `c_dtype`: kF32, or also kBF16 when b is; sums are f32.
+  // REQUIRES: m is a multiple of b.row_multiple().
+  absl::Status Multiply(std::int64_t m, const std::byte* a,
+                        const PackedMatrix& b, DType c_dtype, std::byte* c);
 
  private:
   class Impl;

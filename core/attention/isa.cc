@@ -30,7 +30,10 @@ bool SetMaxIsa(MaxIsa max_isa) {
 
 bool HasBf16Products() {
 #if HWY_ARCH_X86
-  return GemmHasBf16() && (hwy::SupportedTargets() & (2 * HWY_AVX3 - 1)) != 0;
+  // Kept, because asking the CPU takes microseconds in a virtual machine.
+  static const bool has =
+      GemmHasBf16() && (hwy::SupportedTargets() & (2 * HWY_AVX3 - 1)) != 0;
+  return has;
 #else
   return false;
 #endif

@@ -22,7 +22,8 @@ std::optional<MaxIsa> ParseMaxIsa(absl::string_view name);
 bool SetMaxIsa(MaxIsa max_isa);
 
 // True when products of bf16 with sums in f32 are one instruction of this CPU
-// (AVX512_BF16) that may be used.
+// (AVX512_BF16) that may be used. The first call is a kernel call: SetMaxIsa
+// comes before it.
 bool HasBf16Products();
 
 // What is in use, as oneDNN and Highway name it:

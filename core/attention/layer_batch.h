@@ -37,18 +37,22 @@ class LayerBatch {
   struct Segment;
 
   std::vector<Segment> Segments(int tile) const;
+  std::int64_t ElementBytes() const;  // of compute_dtype
+  DType ProductDType(TileKind kind) const;
+  void GatherInputs(const PlannedTile& tile,
+                    const std::vector<Segment>& segments) const;
   // kQueries, kKeys, kValues and kContexts of a layer with projections.
   absl::Status RunProjection(const PlannedTile& tile,
                              const std::vector<Segment>& segments,
                              WorkerScratch& scratch);
-  const float* ProjectionInput(const PlannedTile& tile,
-                               const std::vector<Segment>& segments,
-                               std::int64_t padded_rows,
-                               WorkerScratch& scratch) const;
-  const float* DenseRows(const std::vector<Segment>& segments, TileKind kind,
-                         std::int64_t columns) const;
+  const std::byte* ProjectionInput(const PlannedTile& tile,
+                                   const std::vector<Segment>& segments,
+                                   std::int64_t padded_rows,
+                                   WorkerScratch& scratch) const;
+  const std::byte* DenseRows(const std::vector<Segment>& segments,
+                             TileKind kind, std::int64_t columns) const;
   void StoreProduct(TileKind kind, const Segment& segment, std::int64_t column,
-                    std::int64_t columns, const float* product);
+                    std::int64_t columns, WorkerScratch& scratch);
   // kQueries, kKeys and kValues of `sdpa`.
   void PackHeads(const PlannedTile& tile, const std::vector<Segment>& segments,
                  WorkerScratch& scratch);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <map>
 #include <numeric>
 
 namespace attention {
@@ -16,7 +18,7 @@ constexpr std::int64_t kBlockRows = 128;
 constexpr std::int64_t kMinTileRows = 128;
 constexpr std::int64_t kMaxTileRows = 1024;
 
-// Floats of a cache line.
+// Lanes of a cache line.
 constexpr std::int64_t kLine = 16;
 
 // Rows that are scored at once however many keys there are: fewer would read
@@ -35,6 +37,34 @@ constexpr std::int64_t kPanelFloats = std::int64_t{1} << 18;
 constexpr double kMinTileCost = 3e6;
 constexpr double kMaxTileCost = 64e6;
 constexpr double kTilesPerWorker = 16;
+
+constexpr TileKind kInputKinds[] = {TileKind::kQueries, TileKind::kKeys,
+                                    TileKind::kValues};
+
+bool OfQueries(TileKind kind) {
+  return kind == TileKind::kQueries || kind == TileKind::kContexts;
+}
+
+std::int64_t RowCount(const Sequence& sequence, TileKind kind) {
+  return OfQueries(kind) ? sequence.q_len : sequence.kv_len;
+}
+
+// The same rows of every sequence, as in self-attention.
+bool SameInputs(std::span<const Sequence> sequences, TileKind a, TileKind b) {
+  return std::all_of(
+      sequences.begin(), sequences.end(), [&](const Sequence& sequence) {
+        const RowsView& rows = InputRows(sequence, a);
+        const RowsView& others = InputRows(sequence, b);
+        return RowCount(sequence, a) == RowCount(sequence, b) &&
+               rows.data == others.data && rows.dtype == others.dtype &&
+               rows.row_stride == others.row_stride;
+      });
+}
+
+std::int64_t LanesOf(std::int64_t elements, DType dtype) {
+  const std::int64_t per_lane = ElementsPerLane(dtype);
+  return (elements + per_lane - 1) / per_lane;
+}
 
 // Tiles of rows are padded to this for the sake of every projection.
 std::int64_t RowMultiple(const AttentionLayer* layer) {
@@ -57,9 +87,7 @@ class Planner {
   LayerPlan Plan() {
     PlaceSequences();
     AddGates();
-    AddRowTiles(TileKind::kQueries);
-    AddRowTiles(TileKind::kKeys);
-    AddRowTiles(TileKind::kValues);
+    for (const TileKind kind : kInputKinds) AddInputTiles(kind);
     for (std::size_t s = 0; s < sequences_.size(); ++s) AddAttendTiles(s);
     if (layer_ != nullptr) AddContextTiles();
     return std::move(plan_);
@@ -100,11 +128,17 @@ class Planner {
            static_cast<double>(heads * (spec_.head_dim + spec_.v_head_dim));
   }
 
-  // Takes `floats` of the arena, each piece on a cache line.
-  std::int64_t Take(std::int64_t floats) {
-    const std::int64_t offset = plan_.arena_floats;
-    plan_.arena_floats += RoundUp(floats, kLine);
+  // Takes `lanes` of the arena, each piece on a cache line.
+  std::int64_t Take(std::int64_t lanes) {
+    const std::int64_t offset = plan_.arena_lanes;
+    plan_.arena_lanes += RoundUp(lanes, kLine);
     return offset;
+  }
+
+  bool computes_bf16() const { return spec_.compute_dtype == DType::kBF16; }
+
+  std::int64_t Lanes(std::int64_t elements) const {
+    return LanesOf(elements, spec_.compute_dtype);
   }
 
   void PlaceSequences() {
@@ -115,7 +149,11 @@ class Planner {
       placed.key_columns = RoundUp(sequence.kv_len, kColumnMultiple);
       placed.block_rows = BlockRows(sequence);
       placed.keys =
-          Take(spec_.num_kv_heads * placed.key_columns * spec_.head_dim);
+          Take(spec_.num_kv_heads * placed.key_columns * Lanes(spec_.head_dim));
+      if (computes_bf16()) {
+        placed.values = Take(spec_.num_kv_heads * Lanes(placed.key_columns) *
+                             spec_.v_head_dim);
+      }
       plan_.q_rows += sequence.q_len;
       plan_.kv_rows += sequence.kv_len;
       plan_.sequences.push_back(placed);
@@ -123,23 +161,56 @@ class Planner {
     plan_.tile_rows = TileRows();
     plan_.queries = PlaceHeads(TileKind::kQueries, plan_.q_rows,
                                spec_.num_heads, spec_.head_dim);
-    plan_.values = PlaceHeads(TileKind::kValues, plan_.kv_rows,
-                              spec_.num_kv_heads, spec_.v_head_dim);
-    if (layer_ != nullptr) {
-      plan_.contexts = Take(RoundUp(plan_.q_rows, RowMultiple(layer_)) *
-                            spec_.num_heads * spec_.v_head_dim);
+    if (!computes_bf16()) {
+      plan_.values = PlaceHeads(TileKind::kValues, plan_.kv_rows,
+                                spec_.num_kv_heads, spec_.v_head_dim);
     }
+    if (layer_ != nullptr) {
+      plan_.contexts = Take(Lanes(RoundUp(plan_.q_rows, RowMultiple(layer_)) *
+                                  spec_.num_heads * spec_.v_head_dim));
+      plan_.inputs.queries = PlaceInputs(TileKind::kQueries);
+      plan_.inputs.keys = PlaceInputs(TileKind::kKeys);
+      plan_.inputs.values = PlaceInputs(TileKind::kValues);
+    }
+  }
+
+  // A place of their own for rows that must be rounded to bf16, or the place of
+  // an earlier kind that reads the same rows.
+  std::int64_t PlaceInputs(TileKind kind) {
+    const bool in_place =
+        !computes_bf16() ||
+        std::all_of(sequences_.begin(), sequences_.end(),
+                    [&](const Sequence& sequence) {
+                      return InputRows(sequence, kind).dtype == DType::kBF16;
+                    });
+    if (in_place) return LayerPlan::Inputs::kInPlace;
+    const TileKind same = SameAs(kind);
+    if (same != kind) return plan_.inputs.Of(same);
+    return Take(Lanes(RoundUp(BatchRows(kind), RowMultiple(layer_)) *
+                      ProjectionOf(*layer_, kind).in_features()));
+  }
+
+  // The first kind that reads the same rows.
+  TileKind SameAs(TileKind kind) const {
+    return *std::find_if(
+        std::begin(kInputKinds), std::end(kInputKinds), [&](TileKind earlier) {
+          return earlier == kind || SameInputs(sequences_, earlier, kind);
+        });
+  }
+
+  std::int64_t BatchRows(TileKind kind) const {
+    return OfQueries(kind) ? plan_.q_rows : plan_.kv_rows;
   }
 
   HeadRows PlaceHeads(TileKind kind, std::int64_t rows, std::int64_t heads,
                       std::int64_t head_dim) {
     HeadRows placed;
     placed.rows = RoundUp(rows, RowMultiple(layer_));
-    placed.columns = heads * head_dim;
-    placed.chunk_columns = layer_ == nullptr
-                               ? head_dim
-                               : ProjectionOf(*layer_, kind).chunk_columns();
-    placed.head_dim = head_dim;
+    placed.columns = Lanes(heads * head_dim);
+    placed.chunk_columns =
+        Lanes(layer_ == nullptr ? head_dim
+                                : ProjectionOf(*layer_, kind).chunk_columns());
+    placed.head_dim = Lanes(head_dim);
     placed.offset = Take(placed.rows * placed.columns);
     return placed;
   }
@@ -163,18 +234,24 @@ class Planner {
 
   // Gates of sequence s: filled_ + s opens its kAttend tiles, finished_ + s
   // tells that its results are written. Gate context_ + t opens the kContexts
-  // tiles of row tile t.
+  // tiles of row tile t; those of gathered inputs are added by AddInputTiles.
   void AddGates() {
     const auto count = static_cast<int>(sequences_.size());
-    const std::int64_t row_tiles =
-        layer_ == nullptr
-            ? 0
-            : (plan_.q_rows + plan_.tile_rows - 1) / plan_.tile_rows;
     filled_ = 0;
     finished_ = count;
     context_ = 2 * count;
-    plan_.graph.gates.resize(static_cast<std::size_t>(context_ + row_tiles));
+    plan_.graph.gates.resize(static_cast<std::size_t>(context_));
     for (int s = 0; s < count; ++s) Gate(finished_ + s).finished_sequence = s;
+    if (layer_ != nullptr) AddRowGates(TileKind::kContexts);
+  }
+
+  // One gate for each row tile. Returns the first.
+  int AddRowGates(TileKind kind) {
+    const auto first = static_cast<int>(plan_.graph.gates.size());
+    const std::int64_t row_tiles =
+        (BatchRows(kind) + plan_.tile_rows - 1) / plan_.tile_rows;
+    plan_.graph.gates.resize(static_cast<std::size_t>(first + row_tiles));
+    return first;
   }
 
   TileGraph::Gate& Gate(int gate) {
@@ -199,9 +276,9 @@ class Planner {
 
   // The sequences that have rows in [first_row, first_row + rows).
   std::pair<int, int> SequencesOf(std::int64_t first_row, std::int64_t rows,
-                                  bool of_queries) const {
+                                  TileKind kind) const {
     const auto first_of = [&](const SequencePlan& placed) {
-      return of_queries ? placed.first_q : placed.first_kv;
+      return OfQueries(kind) ? placed.first_q : placed.first_kv;
     };
     const auto& placed = plan_.sequences;
     auto begin = std::upper_bound(placed.begin(), placed.end(), first_row,
@@ -239,9 +316,7 @@ class Planner {
   // its scheduling. `add` gets the tile's number.
   template <typename Added>
   void CutRows(TileKind kind, const Added& added) {
-    const bool of_queries =
-        kind == TileKind::kQueries || kind == TileKind::kContexts;
-    const std::int64_t total = of_queries ? plan_.q_rows : plan_.kv_rows;
+    const std::int64_t total = BatchRows(kind);
     const Parts parts = PartsOf(kind);
     for (std::int64_t row = 0; row < total; row += plan_.tile_rows) {
       const std::int64_t rows = std::min(plan_.tile_rows, total - row);
@@ -250,7 +325,7 @@ class Planner {
           std::llround(part_cost * static_cast<double>(parts.count) /
                        tile_cost_),
           1, parts.count);
-      const auto [first, end] = SequencesOf(row, rows, of_queries);
+      const auto [first, end] = SequencesOf(row, rows, kind);
       for (std::int64_t t = 0; t < tiles; ++t) {
         PlannedTile tile;
         tile.kind = kind;
@@ -264,11 +339,48 @@ class Planner {
     }
   }
 
-  void AddRowTiles(TileKind kind) {
+  // Tiles that make queries, keys or values of input rows, gathered first where
+  // they have to be.
+  void AddInputTiles(TileKind kind) {
+    const bool gathered = plan_.inputs.Of(kind) != LayerPlan::Inputs::kInPlace;
+    const TileKind same = gathered ? SameAs(kind) : kind;
+    if (gathered && same == kind) AddGatherTiles(kind);
     CutRows(kind, [&](int tile, int first, int end) {
-      plan_.graph.initial.push_back(tile);
+      if (gathered) {
+        const PlannedTile& planned =
+            plan_.tiles[static_cast<std::size_t>(tile)];
+        const auto row_tile =
+            static_cast<int>(planned.first_row / plan_.tile_rows);
+        Gate(gathered_[same] + row_tile).tiles.push_back(tile);
+      } else {
+        plan_.graph.initial.push_back(tile);
+      }
       for (int s = first; s < end; ++s) Signal(tile, filled_ + s);
     });
+  }
+
+  void AddGatherTiles(TileKind kind) {
+    const int first_gate = AddRowGates(kind);
+    gathered_[kind] = first_gate;
+    const std::int64_t total = BatchRows(kind);
+    const auto row_cost = static_cast<double>(
+        kPackCost * ProjectionOf(*layer_, kind).in_features());
+    for (std::int64_t row = 0; row < total; row += kMinTileRows) {
+      PlannedTile tile;
+      tile.kind = TileKind::kGather;
+      tile.rows_of = kind;
+      tile.first_row = row;
+      tile.rows = std::min(kMinTileRows, total - row);
+      const auto [first, end] = SequencesOf(row, tile.rows, kind);
+      const int number =
+          AddTile(tile, row_cost * static_cast<double>(tile.rows), first, end);
+      plan_.graph.initial.push_back(number);
+      const std::int64_t last = row + tile.rows - 1;
+      for (std::int64_t t = row / plan_.tile_rows; t <= last / plan_.tile_rows;
+           ++t) {
+        Signal(number, first_gate + static_cast<int>(t));
+      }
+    }
   }
 
   void AddAttendTiles(std::size_t s) {
@@ -334,6 +446,8 @@ class Planner {
   int filled_ = 0;
   int finished_ = 0;
   int context_ = 0;
+  // The first gate of each kind's gathered rows.
+  std::map<TileKind, int> gathered_;
   LayerPlan plan_;
 };
 
@@ -347,6 +461,7 @@ const Projection& ProjectionOf(const AttentionLayer& layer, TileKind kind) {
       return layer.k_proj();
     case TileKind::kValues:
       return layer.v_proj();
+    case TileKind::kGather:
     case TileKind::kAttend:
     case TileKind::kContexts:
       break;
@@ -354,28 +469,67 @@ const Projection& ProjectionOf(const AttentionLayer& layer, TileKind kind) {
   return layer.out_proj();
 }
 
-std::int64_t ArenaFloats(const AttentionSpec& spec, const AttentionLayer* layer,
-                         std::span<const Sequence> sequences) {
+const RowsView& InputRows(const Sequence& sequence, TileKind kind) {
+  switch (kind) {
+    case TileKind::kKeys:
+      return sequence.keys;
+    case TileKind::kValues:
+      return sequence.values;
+    case TileKind::kQueries:
+    case TileKind::kGather:
+    case TileKind::kAttend:
+    case TileKind::kContexts:
+      break;
+  }
+  return sequence.queries;
+}
+
+std::int64_t LayerPlan::Inputs::Of(TileKind kind) const {
+  switch (kind) {
+    case TileKind::kQueries:
+      return queries;
+    case TileKind::kKeys:
+      return keys;
+    case TileKind::kValues:
+      return values;
+    case TileKind::kGather:
+    case TileKind::kAttend:
+    case TileKind::kContexts:
+      break;
+  }
+  return kInPlace;
+}
+
+std::int64_t ArenaLanes(const AttentionSpec& spec, const AttentionLayer* layer,
+                        std::span<const Sequence> sequences) {
   const std::int64_t multiple = RowMultiple(layer);
-  std::int64_t floats = 0;
+  const bool is_bf16 = spec.compute_dtype == DType::kBF16;
+  std::int64_t lanes = 0;
+  const auto add = [&](std::int64_t elements) {
+    lanes += RoundUp(LanesOf(elements, spec.compute_dtype), kLine);
+  };
   std::int64_t q_rows = 0;
   std::int64_t kv_rows = 0;
   for (const Sequence& sequence : sequences) {
-    floats += spec.num_kv_heads * spec.head_dim *
-              RoundUp(sequence.kv_len, kColumnMultiple);
+    const std::int64_t columns = RoundUp(sequence.kv_len, kColumnMultiple);
+    add(spec.num_kv_heads * spec.head_dim * columns);
+    if (is_bf16) add(spec.num_kv_heads * spec.v_head_dim * columns);
     q_rows += sequence.q_len;
     kv_rows += sequence.kv_len;
   }
-  const std::int64_t contexts = spec.num_heads * spec.v_head_dim;
-  floats +=
-      RoundUp(RoundUp(q_rows, multiple) * spec.num_heads * spec.head_dim,
-              kLine) +
-      RoundUp(RoundUp(kv_rows, multiple) * spec.num_kv_heads * spec.v_head_dim,
-              kLine);
-  if (layer != nullptr) {
-    floats += RoundUp(RoundUp(q_rows, multiple) * contexts, kLine);
+  q_rows = RoundUp(q_rows, multiple);
+  kv_rows = RoundUp(kv_rows, multiple);
+  add(q_rows * spec.num_heads * spec.head_dim);
+  if (!is_bf16) add(kv_rows * spec.num_kv_heads * spec.v_head_dim);
+  if (layer == nullptr) return lanes;
+  add(q_rows * spec.num_heads * spec.v_head_dim);
+  if (!is_bf16) return lanes;
+  // As if all were gathered: beside other sequences they may have to be.
+  for (const TileKind kind : kInputKinds) {
+    add((OfQueries(kind) ? q_rows : kv_rows) *
+        ProjectionOf(*layer, kind).in_features());
   }
-  return floats;
+  return lanes;
 }
 
 LayerPlan PlanLayer(const AttentionSpec& spec, const AttentionLayer* layer,

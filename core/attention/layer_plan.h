@@ -3,6 +3,7 @@
 #define CORE_ATTENTION_LAYER_PLAN_H_
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -26,7 +27,7 @@ constexpr std::int64_t RoundUp(std::int64_t value, std::int64_t multiple) {
 
 // Where heads of all rows of a batch lie in the arena: as the projection leaves
 // them, one chunk of its columns after another, each [rows, its columns]. A
-// chunk holds whole heads. Offsets are floats into the arena.
+// chunk holds whole heads. Offsets and columns are lanes (see tile_product.h).
 struct HeadRows {
   std::int64_t offset = 0;
   std::int64_t rows = 0;     // those of the batch, and padding
@@ -56,15 +57,20 @@ struct HeadRows {
 struct SequencePlan {
   std::int64_t first_q = 0;   // among the query rows of the batch
   std::int64_t first_kv = 0;  // among its key and value rows
-  // Keys, scaled by scale * log2(e): [num_kv_heads] of panels [head_dim,
-  // kPanelColumns], the last one narrower, one after another. Padding is zero.
+  // Keys, scaled by scale * log2(e): [num_kv_heads] of panels [head_dim in
+  // lanes, kPanelColumns], the last one narrower, one after another. Padding is
+  // zero.
   std::int64_t keys = 0;
   std::int64_t key_columns = 0;  // kv_len padded to kColumnMultiple
+  // bf16 only: values [num_kv_heads, key_columns / 2, v_head_dim], where a lane
+  // holds two neighbours of a column.
+  std::int64_t values = 0;
   // Query rows that are scored at once.
   std::int64_t block_rows = 0;
 };
 
 enum class TileKind : std::uint8_t {
+  kGather,    // round rows of queries, keys or values to bf16
   kQueries,   // project (or read) rows of queries
   kKeys,      // the same of keys, and pack them
   kValues,    // project (or read) rows of values
@@ -81,10 +87,16 @@ struct PlannedTile {
   std::int64_t rows = 0;
   std::int64_t first_part = 0;
   std::int64_t end_part = 0;
+  // kGather only: whose rows, kQueries, kKeys or kValues.
+  TileKind rows_of = TileKind::kQueries;
 };
 
 // The projection that a tile of that kind multiplies with.
 const Projection& ProjectionOf(const AttentionLayer& layer, TileKind kind);
+
+// The rows of a request that a tile of that kind reads: kQueries, kKeys or
+// kValues.
+const RowsView& InputRows(const Sequence& sequence, TileKind kind);
 
 struct LayerPlan {
   std::vector<SequencePlan> sequences;
@@ -95,17 +107,29 @@ struct LayerPlan {
   // Rows of a projection tile.
   std::int64_t tile_rows = 0;
   HeadRows queries;
-  HeadRows values;
-  // Offset of contexts [q_rows padded, num_heads * v_head_dim]; none in `sdpa`.
+  HeadRows values;  // f32 only
+  // Offset of contexts [q_rows padded, num_heads * v_head_dim], dense, of
+  // compute_dtype; none in `sdpa`.
   std::int64_t contexts = 0;
-  std::int64_t arena_floats = 0;
+  // Offsets of rows gathered as bf16, [rows padded, in_features], dense. Others
+  // are read where they are, or gathered by each tile.
+  struct Inputs {
+    std::int64_t queries = kInPlace;
+    std::int64_t keys = kInPlace;
+    std::int64_t values = kInPlace;
+
+    static constexpr std::int64_t kInPlace = -1;
+    std::int64_t Of(TileKind kind) const;
+  };
+  Inputs inputs;
+  std::int64_t arena_lanes = 0;
 };
 
-// Floats of arena that the plan of `sequences` takes, or a little more: the sum
+// Lanes of arena that the plan of `sequences` takes, or a little more: the sum
 // over the sequences one by one bounds that of a batch of them. `layer` is null
 // for `sdpa`.
-std::int64_t ArenaFloats(const AttentionSpec& spec, const AttentionLayer* layer,
-                         std::span<const Sequence> sequences);
+std::int64_t ArenaLanes(const AttentionSpec& spec, const AttentionLayer* layer,
+                        std::span<const Sequence> sequences);
 
 // Plans the batch for `num_workers`, which changes how finely it is cut but no
 // result. `layer` is null for `sdpa`.

@@ -4,6 +4,8 @@
 #include <array>
 #include <limits>
 
+#include "core/attention/bf16_rows.h"
+#include "core/attention/isa.h"
 #include "core/attention/scale_rows.h"
 #include "core/tensor/convert_dtype.h"
 
@@ -18,28 +20,42 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+// What becomes of an element on its way.
+struct Same {
+  template <class D>
+  HWY_INLINE hn::Vec<D> Of(D /*d*/, hn::Vec<D> x) const {
+    return x;
+  }
+};
+
 // x * (high + low), rounded once. Inf stays Inf: Inf * low might be NaN.
-template <class D>
-HWY_INLINE hn::Vec<D> MulTwice(D d, hn::Vec<D> x, float high, float low) {
-  const auto finite =
-      hn::Lt(hn::Abs(x), hn::Set(d, std::numeric_limits<float>::infinity()));
-  const auto rest = hn::IfThenElseZero(finite, hn::Mul(x, hn::Set(d, low)));
-  return hn::MulAdd(x, hn::Set(d, high), rest);
-}
+struct Scaled {
+  float high = 0;
+  float low = 0;
+
+  template <class D>
+  HWY_INLINE hn::Vec<D> Of(D d, hn::Vec<D> x) const {
+    const auto finite =
+        hn::Lt(hn::Abs(x), hn::Set(d, std::numeric_limits<float>::infinity()));
+    const auto rest = hn::IfThenElseZero(finite, hn::Mul(x, hn::Set(d, low)));
+    return hn::MulAdd(x, hn::Set(d, high), rest);
+  }
+};
 
 // Without double precision pairs of floats cannot move as one.
 #if HWY_TARGET != HWY_SCALAR && HWY_HAVE_FLOAT64
 
-// to[c, r] = from[r, c] * (high + low) for four rows and four columns.
+// to[c, r] = element.Of(from[r, c]) for four rows and four columns.
+template <class Element>
 HWY_INLINE void TransposeFourByFour(const float* from, std::int64_t stride,
-                                    float high, float low, float* to,
+                                    Element element, float* to,
                                     std::int64_t to_stride) {
   const hn::FixedTag<float, 4> d;
   const hn::FixedTag<double, 2> pairs;
-  const auto a = MulTwice(d, hn::LoadU(d, from), high, low);
-  const auto b = MulTwice(d, hn::LoadU(d, from + stride), high, low);
-  const auto e = MulTwice(d, hn::LoadU(d, from + 2 * stride), high, low);
-  const auto f = MulTwice(d, hn::LoadU(d, from + 3 * stride), high, low);
+  const auto a = element.Of(d, hn::LoadU(d, from));
+  const auto b = element.Of(d, hn::LoadU(d, from + stride));
+  const auto e = element.Of(d, hn::LoadU(d, from + 2 * stride));
+  const auto f = element.Of(d, hn::LoadU(d, from + 3 * stride));
   const auto ab0 = hn::BitCast(pairs, hn::InterleaveLower(d, a, b));
   const auto ab1 = hn::BitCast(pairs, hn::InterleaveUpper(d, a, b));
   const auto ef0 = hn::BitCast(pairs, hn::InterleaveLower(d, e, f));
@@ -55,12 +71,13 @@ HWY_INLINE void TransposeFourByFour(const float* from, std::int64_t stride,
 
 #else
 
-void TransposeFourByFour(const float* from, std::int64_t stride, float high,
-                         float low, float* to, std::int64_t to_stride) {
+template <class Element>
+void TransposeFourByFour(const float* from, std::int64_t stride,
+                         Element element, float* to, std::int64_t to_stride) {
   const hn::CappedTag<float, 1> d;
   for (std::int64_t r = 0; r < 4; ++r) {
     for (std::int64_t c = 0; c < 4; ++c) {
-      hn::StoreU(MulTwice(d, hn::LoadU(d, from + r * stride + c), high, low), d,
+      hn::StoreU(element.Of(d, hn::LoadU(d, from + r * stride + c)), d,
                  to + c * to_stride + r);
     }
   }
@@ -68,25 +85,36 @@ void TransposeFourByFour(const float* from, std::int64_t stride, float high,
 
 #endif  // HWY_TARGET != HWY_SCALAR && HWY_HAVE_FLOAT64
 
-void PackTransposedT(TileView from, std::int64_t rows, std::int64_t columns,
-                     float high, float low, MutableTileView to) {
+template <class Element>
+void TransposeElements(TileView from, std::int64_t rows, std::int64_t columns,
+                       Element element, MutableTileView to) {
   const hn::CappedTag<float, 1> d;
   const std::int64_t whole_rows = rows / 4 * 4;
   const std::int64_t whole_columns = columns / 4 * 4;
   for (std::int64_t r = 0; r < whole_rows; r += 4) {
     for (std::int64_t c = 0; c < whole_columns; c += 4) {
-      TransposeFourByFour(from.data + r * from.stride + c, from.stride, high,
-                          low, to.data + c * to.stride + r, to.stride);
+      TransposeFourByFour(from.data + r * from.stride + c, from.stride, element,
+                          to.data + c * to.stride + r, to.stride);
     }
   }
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* row = from.data + r * from.stride;
     for (std::int64_t c = r < whole_rows ? whole_columns : 0; c < columns;
          ++c) {
-      hn::StoreU(MulTwice(d, hn::LoadU(d, row + c), high, low), d,
+      hn::StoreU(element.Of(d, hn::LoadU(d, row + c)), d,
                  to.data + c * to.stride + r);
     }
   }
+}
+
+void TransposeT(TileView from, std::int64_t rows, std::int64_t columns,
+                MutableTileView to) {
+  TransposeElements(from, rows, columns, Same(), to);
+}
+
+void TransposeScaledT(TileView from, std::int64_t rows, std::int64_t columns,
+                      float high, float low, MutableTileView to) {
+  TransposeElements(from, rows, columns, Scaled{high, low}, to);
 }
 
 }  // namespace
@@ -101,6 +129,25 @@ const std::byte* RowAt(const RowsView& rows, std::int64_t row,
                        std::int64_t column) {
   return rows.data + (row * rows.row_stride + column) *
                          static_cast<std::int64_t>(DTypeSize(rows.dtype));
+}
+
+void CopyRow(const std::byte* from, DType from_dtype, std::int64_t columns,
+             DType to_dtype, std::byte* to) {
+  if (from_dtype == to_dtype) {
+    std::copy_n(from, columns * static_cast<std::int64_t>(DTypeSize(to_dtype)),
+                to);
+    return;
+  }
+  // Through a buffer that stays in the first-level cache.
+  constexpr std::int64_t kPiece = 256;
+  alignas(64) std::array<float, kPiece> piece;
+  const auto from_size = static_cast<std::int64_t>(DTypeSize(from_dtype));
+  const auto to_size = static_cast<std::int64_t>(DTypeSize(to_dtype));
+  for (std::int64_t c = 0; c < columns; c += kPiece) {
+    const std::int64_t count = std::min(kPiece, columns - c);
+    ConvertToF32(from + c * from_size, from_dtype, count, piece.data());
+    ConvertFromF32(piece.data(), count, to_dtype, to + c * to_size);
+  }
 }
 
 // out = from * factor + added, rounded to `dtype`; `added` may be null.
@@ -133,20 +180,26 @@ bool IsAlignedF32(const MutableRowsView& rows) {
 
 }  // namespace
 
-HWY_EXPORT(PackTransposedT);
+HWY_EXPORT(TransposeT);
+HWY_EXPORT(TransposeScaledT);
 
-void PackTransposed(TileView from, std::int64_t rows, std::int64_t columns,
-                    double factor, MutableTileView to) {
+void Transpose(TileView from, std::int64_t rows, std::int64_t columns,
+               MutableTileView to) {
+  HWY_DYNAMIC_DISPATCH(TransposeT)(from, rows, columns, to);
+}
+
+void TransposeScaled(TileView from, std::int64_t rows, std::int64_t columns,
+                     double factor, MutableTileView to) {
   const auto high = static_cast<float>(factor);
   const auto low = static_cast<float>(factor - static_cast<double>(high));
-  HWY_DYNAMIC_DISPATCH(PackTransposedT)(from, rows, columns, high, low, to);
+  HWY_DYNAMIC_DISPATCH(TransposeScaledT)(from, rows, columns, high, low, to);
 }
 
 void GatherRows(const RowsView& from, std::int64_t first, std::int64_t rows,
-                std::int64_t columns, float* to) {
-  for (std::int64_t r = 0; r < rows; ++r) {
-    ConvertToF32(RowAt(from, first + r, 0), from.dtype, columns,
-                 to + r * columns);
+                std::int64_t columns, DType dtype, std::byte* to) {
+  const auto row_bytes = columns * static_cast<std::int64_t>(DTypeSize(dtype));
+  for (std::int64_t r = 0; r < rows; ++r, to += row_bytes) {
+    CopyRow(RowAt(from, first + r, 0), from.dtype, columns, dtype, to);
   }
 }
 
@@ -159,6 +212,12 @@ void ScatterRows(TileView from, const float* factors, std::int64_t rows,
   if (factors != nullptr && residual == nullptr && IsAlignedF32(to)) {
     ScaleRows(from, factors, rows, columns, stores,
               {reinterpret_cast<float*>(out), to.row_stride});
+    return;
+  }
+  if (factors != nullptr && residual == nullptr && to.dtype == DType::kBF16 &&
+      HasBf16Products()) {
+    RoundRows(from, factors, rows, columns,
+              {reinterpret_cast<std::uint16_t*>(out), to.row_stride});
     return;
   }
   for (std::int64_t r = 0; r < rows; ++r, out += to.row_stride * size) {

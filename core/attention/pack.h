@@ -13,12 +13,17 @@ namespace attention {
 // to[c, r] = from[r, c] * factor for `rows` rows of `columns` columns. The
 // factor is not rounded to f32 first: an error common to all scores would not
 // average out.
-void PackTransposed(TileView from, std::int64_t rows, std::int64_t columns,
-                    double factor, MutableTileView to);
+void TransposeScaled(TileView from, std::int64_t rows, std::int64_t columns,
+                     double factor, MutableTileView to);
 
-// Reads rows first..first + rows of a request's tensor as f32, dense.
+// to[c, r] = from[r, c] for lanes of anything.
+void Transpose(TileView from, std::int64_t rows, std::int64_t columns,
+               MutableTileView to);
+
+// Reads rows first..first + rows of a request's tensor as `dtype` (kF32 or
+// kBF16), dense.
 void GatherRows(const RowsView& from, std::int64_t first, std::int64_t rows,
-                std::int64_t columns, float* to);
+                std::int64_t columns, DType dtype, std::byte* to);
 
 // Writes [rows, columns] of f32 into a request's tensor, at row `first` and
 // column `first_column`; row r times factors[r] unless that is null. When

@@ -12,13 +12,15 @@ namespace attention {
 namespace {
 
 // 64 columns of 768 rows of weights are 192 KiB, and their product with 256
-// rows 64 KiB: both stay in the second-level cache. Wider chunks are no faster.
+// rows 64 KiB: both stay in the second-level cache. Wider chunks are no faster,
+// of bf16 neither.
 constexpr std::int64_t kTargetColumns = 64;
 
 }  // namespace
 
 absl::StatusOr<Projection> Projection::Create(const LinearWeights& weights,
-                                              std::int64_t unit, Slab& slab) {
+                                              std::int64_t unit, DType dtype,
+                                              Slab& slab) {
   Projection projection;
   projection.out_features_ = weights.weight.shape[0];
   projection.in_features_ = weights.weight.shape[1];
@@ -46,7 +48,7 @@ absl::StatusOr<Projection> Projection::Create(const LinearWeights& weights,
     }
     ATTENTION_ASSIGN_OR_RETURN(
         PackedMatrix chunk,
-        PackedMatrix::Create(in, columns, weight.floats(),
+        PackedMatrix::Create(in, columns, dtype, weight.floats(),
                              b.data != nullptr ? bias.floats() : nullptr,
                              slab));
     projection.row_multiple_ =

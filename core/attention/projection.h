@@ -18,9 +18,10 @@ class Projection {
   Projection() = default;
 
   // Chunks hold whole groups of `unit` columns (a head). The weights are
-  // copied as f32 into `slab`.
+  // copied into `slab` as `dtype`, see PackedMatrix.
   static absl::StatusOr<Projection> Create(const LinearWeights& weights,
-                                           std::int64_t unit, Slab& slab);
+                                           std::int64_t unit, DType dtype,
+                                           Slab& slab);
 
   std::int64_t in_features() const { return in_features_; }
   std::int64_t out_features() const { return out_features_; }

@@ -7,13 +7,14 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/attention/softmax.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
+// After foreach_target.h.
+#include "core/attention/bf16-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace attention::HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
 // Rows are padded to 16; vectors may be longer.
 using D = hn::CappedTag<float, 16>;
 using V = hn::Vec<D>;
@@ -67,8 +68,23 @@ HWY_INLINE float RowMax(D d, const float* scores, std::int64_t count,
   return max;
 }
 
+// Element k of a row of results. Those of bf16 trail behind the scores that are
+// still to be read.
+struct AsF32 {
+  static HWY_INLINE void Store(D d, V values, float* row, std::int64_t k) {
+    hn::StoreU(values, d, row + k);
+  }
+};
+struct AsBf16 {
+  static HWY_INLINE void Store(D d, V values, float* row, std::int64_t k) {
+    hn::StoreU(RoundToBf16(d, values), hn::Rebind<std::uint16_t, D>(),
+               reinterpret_cast<std::uint16_t*>(row) + k);
+  }
+};
+
 // scores = 2^(scores - max), and 0 from `count` to `width`; returns the sum.
 // REQUIRES: width is a multiple of 16, so of every vector.
+template <class Result>
 HWY_INLINE float RowExp(D d, float* scores, std::int64_t count,
                         std::int64_t width, float max) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
@@ -79,8 +95,8 @@ HWY_INLINE float RowExp(D d, float* scores, std::int64_t count,
   for (; k + 2 * lanes <= count; k += 2 * lanes) {
     const V p0 = Exp2(d, hn::Sub(hn::LoadU(d, scores + k), vmax));
     const V p1 = Exp2(d, hn::Sub(hn::LoadU(d, scores + k + lanes), vmax));
-    hn::StoreU(p0, d, scores + k);
-    hn::StoreU(p1, d, scores + k + lanes);
+    Result::Store(d, p0, scores, k);
+    Result::Store(d, p1, scores, k + lanes);
     sum0 = hn::Add(sum0, p0);
     sum1 = hn::Add(sum1, p1);
   }
@@ -88,10 +104,10 @@ HWY_INLINE float RowExp(D d, float* scores, std::int64_t count,
     const auto mask = hn::FirstN(d, static_cast<std::size_t>(count - k));
     const V p = hn::IfThenElseZero(
         mask, Exp2(d, hn::Sub(hn::LoadU(d, scores + k), vmax)));
-    hn::StoreU(p, d, scores + k);
+    Result::Store(d, p, scores, k);
     sum0 = hn::Add(sum0, p);
   }
-  for (; k < width; k += lanes) hn::StoreU(hn::Zero(d), d, scores + k);
+  for (; k < width; k += lanes) Result::Store(d, hn::Zero(d), scores, k);
   return hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0, sum1)));
 }
 
@@ -129,8 +145,9 @@ float Rescale(float before, float after) {
   return before == after ? 1.0F : std::exp2(before - after);
 }
 
-void SoftmaxTileT(std::span<const ScoreBlock> blocks, std::int64_t rows,
-                  const std::int64_t* limits, const SoftmaxState& state) {
+template <class Result>
+void SoftmaxRows(std::span<const ScoreBlock> blocks, std::int64_t rows,
+                 const std::int64_t* limits, const SoftmaxState& state) {
   const D d;
   for (std::int64_t row = 0; row < rows; ++row) {
     const float max_before = state.max[row];
@@ -149,10 +166,20 @@ void SoftmaxTileT(std::span<const ScoreBlock> blocks, std::int64_t rows,
     state.rescale[row] = rescale;
     float sum = state.sum[row] * rescale;
     for (const ScoreBlock& block : blocks) {
-      sum += RowExp(d, block.scores + row * block.width,
-                    ValidKeys(block, limits[row]), block.width, max);
+      sum += RowExp<Result>(d, block.scores + row * block.width,
+                            ValidKeys(block, limits[row]), block.width, max);
     }
     state.sum[row] = sum;
+  }
+}
+
+void SoftmaxTileT(std::span<const ScoreBlock> blocks, std::int64_t rows,
+                  const std::int64_t* limits, DType dtype,
+                  const SoftmaxState& state) {
+  if (dtype == DType::kBF16) {
+    SoftmaxRows<AsBf16>(blocks, rows, limits, state);
+  } else {
+    SoftmaxRows<AsF32>(blocks, rows, limits, state);
   }
 }
 
@@ -166,8 +193,9 @@ namespace attention {
 HWY_EXPORT(SoftmaxTileT);
 
 void SoftmaxTile(std::span<const ScoreBlock> blocks, std::int64_t rows,
-                 const std::int64_t* limits, const SoftmaxState& state) {
-  HWY_DYNAMIC_DISPATCH(SoftmaxTileT)(blocks, rows, limits, state);
+                 const std::int64_t* limits, DType dtype,
+                 const SoftmaxState& state) {
+  HWY_DYNAMIC_DISPATCH(SoftmaxTileT)(blocks, rows, limits, dtype, state);
 }
 
 }  // namespace attention

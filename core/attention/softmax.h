@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <span>
 
+#include "core/tensor/dtype.h"
+
 namespace attention {
 
 // The scores of a block of query rows against `width` keys from `first_key`
@@ -27,9 +29,13 @@ struct SoftmaxState {
 // Replaces scores with 2^(score - max) where max is over the blocks and what
 // the state holds; keys at or beyond limits[row] get 0. Updates the state; what
 // was summed with the old max is to be multiplied by `rescale`. A row whose
-// scores are all -Inf gets zeros; NaN makes its row NaN. Thread-safe.
+// scores are all -Inf gets zeros; NaN makes its row NaN (its sum at least).
+// Results are written as `dtype`: kF32, or kBF16 (REQUIRES: HasBf16Products()),
+// then into the first half of their row; sums are of f32 either way.
+// Thread-safe.
 void SoftmaxTile(std::span<const ScoreBlock> blocks, std::int64_t rows,
-                 const std::int64_t* limits, const SoftmaxState& state);
+                 const std::int64_t* limits, DType dtype,
+                 const SoftmaxState& state);
 
 }  // namespace attention
 

@@ -6,13 +6,14 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/attention/tile_product.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
+// After foreach_target.h.
+#include "core/attention/bf16-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace attention::HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, 16>;
 using V = hn::Vec<D>;
 
@@ -54,8 +55,20 @@ struct Part {
   }
 };
 
+// What is in a lane, and how lanes are multiplied.
+struct OneF32 {
+  static HWY_INLINE V MulAdd(D /*d*/, V a, V b, V sum) {
+    return hn::MulAdd(a, b, sum);
+  }
+};
+struct TwoBf16 {
+  static HWY_INLINE V MulAdd(D d, V a, V b, V sum) {
+    return AddProductsOfPairs(d, a, b, sum);
+  }
+};
+
 // sum[r][v] += a[r, term] * b[term, v]
-template <std::size_t kR, std::size_t kV, class Columns>
+template <class Lane, std::size_t kR, std::size_t kV, class Columns>
 HWY_INLINE void AddTerm(D d, const float* HWY_RESTRICT a, std::int64_t a_stride,
                         const float* HWY_RESTRICT b, const Columns& columns,
                         V (&sum)[kR][kV]) {
@@ -69,13 +82,13 @@ HWY_INLINE void AddTerm(D d, const float* HWY_RESTRICT a, std::int64_t a_stride,
     const V factor = hn::Set(d, a[static_cast<std::int64_t>(r) * a_stride]);
     HWY_UNROLL(4)
     for (std::size_t v = 0; v < kV; ++v) {
-      sum[r][v] = hn::MulAdd(factor, row[v], sum[r][v]);
+      sum[r][v] = Lane::MulAdd(d, factor, row[v], sum[r][v]);
     }
   }
 }
 
 // kR rows and kV vectors of columns of the product.
-template <std::size_t kR, std::size_t kV, class Columns>
+template <class Lane, std::size_t kR, std::size_t kV, class Columns>
 HWY_INLINE void MultiplyRegisters(std::int64_t depth, TileView a, TileView b,
                                   const Columns& columns, bool accumulate,
                                   MutableTileView c, ReadAhead& ahead) {
@@ -90,13 +103,14 @@ HWY_INLINE void MultiplyRegisters(std::int64_t depth, TileView a, TileView b,
   for (; term + kTermsPerLine <= depth; term += kTermsPerLine) {
     HWY_UNROLL(4)
     for (std::int64_t t = 0; t < kTermsPerLine; ++t) {
-      AddTerm(d, a.data + term + t, a.stride, b.data + (term + t) * b.stride,
-              columns, sum);
+      AddTerm<Lane>(d, a.data + term + t, a.stride,
+                    b.data + (term + t) * b.stride, columns, sum);
     }
     ReadLineAhead(ahead);
   }
   for (; term < depth; ++term) {
-    AddTerm(d, a.data + term, a.stride, b.data + term * b.stride, columns, sum);
+    AddTerm<Lane>(d, a.data + term, a.stride, b.data + term * b.stride, columns,
+                  sum);
   }
   HWY_UNROLL(6)
   for (std::size_t r = 0; r < kR; ++r) {
@@ -112,7 +126,7 @@ HWY_INLINE void MultiplyRegisters(std::int64_t depth, TileView a, TileView b,
 }
 
 // All rows of kV vectors of columns.
-template <std::size_t kV, class Columns>
+template <class Lane, std::size_t kV, class Columns>
 void MultiplyColumns(const TileShape& shape, TileView a, TileView b,
                      const Columns& columns, bool accumulate, MutableTileView c,
                      ReadAhead& ahead) {
@@ -122,32 +136,33 @@ void MultiplyColumns(const TileShape& shape, TileView a, TileView b,
   };
   std::int64_t left = shape.rows;
   for (; left >= static_cast<std::int64_t>(kRows); left -= kRows) {
-    MultiplyRegisters<kRows, kV>(shape.depth, a, b, columns, accumulate, c,
-                                 ahead);
+    MultiplyRegisters<Lane, kRows, kV>(shape.depth, a, b, columns, accumulate,
+                                       c, ahead);
     advance(kRows);
   }
   switch (left) {
     case 5:
-      return MultiplyRegisters<5, kV>(shape.depth, a, b, columns, accumulate, c,
-                                      ahead);
+      return MultiplyRegisters<Lane, 5, kV>(shape.depth, a, b, columns,
+                                            accumulate, c, ahead);
     case 4:
-      return MultiplyRegisters<4, kV>(shape.depth, a, b, columns, accumulate, c,
-                                      ahead);
+      return MultiplyRegisters<Lane, 4, kV>(shape.depth, a, b, columns,
+                                            accumulate, c, ahead);
     case 3:
-      return MultiplyRegisters<3, kV>(shape.depth, a, b, columns, accumulate, c,
-                                      ahead);
+      return MultiplyRegisters<Lane, 3, kV>(shape.depth, a, b, columns,
+                                            accumulate, c, ahead);
     case 2:
-      return MultiplyRegisters<2, kV>(shape.depth, a, b, columns, accumulate, c,
-                                      ahead);
+      return MultiplyRegisters<Lane, 2, kV>(shape.depth, a, b, columns,
+                                            accumulate, c, ahead);
     case 1:
-      return MultiplyRegisters<1, kV>(shape.depth, a, b, columns, accumulate, c,
-                                      ahead);
+      return MultiplyRegisters<Lane, 1, kV>(shape.depth, a, b, columns,
+                                            accumulate, c, ahead);
     default:
       return;
   }
 }
 
-void MultiplyTileT(const TileShape& shape, TileView a, TileView b,
+template <class Lane>
+void MultiplyLanes(const TileShape& shape, TileView a, TileView b,
                    bool accumulate, MutableTileView c, ReadAhead& ahead) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(D()));
   constexpr auto kWidest = static_cast<std::int64_t>(kVectors);
@@ -156,21 +171,30 @@ void MultiplyTileT(const TileShape& shape, TileView a, TileView b,
     const std::int64_t now = vectors < kWidest ? vectors : kWidest;
     if constexpr (kWidest == 4) {
       if (now == 4)
-        MultiplyColumns<4>(shape, a, b, Whole(), accumulate, c, ahead);
+        MultiplyColumns<Lane, 4>(shape, a, b, Whole(), accumulate, c, ahead);
       if (now == 3)
-        MultiplyColumns<3>(shape, a, b, Whole(), accumulate, c, ahead);
+        MultiplyColumns<Lane, 3>(shape, a, b, Whole(), accumulate, c, ahead);
     }
     if (now == 2)
-      MultiplyColumns<2>(shape, a, b, Whole(), accumulate, c, ahead);
+      MultiplyColumns<Lane, 2>(shape, a, b, Whole(), accumulate, c, ahead);
     if (now == 1)
-      MultiplyColumns<1>(shape, a, b, Whole(), accumulate, c, ahead);
+      MultiplyColumns<Lane, 1>(shape, a, b, Whole(), accumulate, c, ahead);
     vectors -= now;
     b.data += now * lanes;
     c.data += now * lanes;
   }
   const Part rest{static_cast<std::size_t>(shape.columns % lanes)};
   if (rest.columns > 0) {
-    MultiplyColumns<1>(shape, a, b, rest, accumulate, c, ahead);
+    MultiplyColumns<Lane, 1>(shape, a, b, rest, accumulate, c, ahead);
+  }
+}
+
+void MultiplyTileT(DType dtype, const TileShape& shape, TileView a, TileView b,
+                   bool accumulate, MutableTileView c, ReadAhead& ahead) {
+  if (dtype == DType::kBF16) {
+    MultiplyLanes<TwoBf16>(shape, a, b, accumulate, c, ahead);
+  } else {
+    MultiplyLanes<OneF32>(shape, a, b, accumulate, c, ahead);
   }
 }
 
@@ -183,9 +207,9 @@ namespace attention {
 
 HWY_EXPORT(MultiplyTileT);
 
-void MultiplyTile(const TileShape& shape, TileView a, TileView b,
+void MultiplyTile(DType dtype, const TileShape& shape, TileView a, TileView b,
                   bool accumulate, MutableTileView c, ReadAhead& ahead) {
-  HWY_DYNAMIC_DISPATCH(MultiplyTileT)(shape, a, b, accumulate, c, ahead);
+  HWY_DYNAMIC_DISPATCH(MultiplyTileT)(dtype, shape, a, b, accumulate, c, ahead);
 }
 
 }  // namespace attention

@@ -3,8 +3,8 @@
 // The two products of attention, scores and contexts, are too small for a
 // general matrix multiplication: calling it, and waiting for keys and values
 // from the last-level cache, costs as much as a tenth of them. Here a row of
-// the result is one chain of fused multiply-adds over `depth` in order, so it
-// has the same bits for any number of rows beside it.
+// the result is one chain of multiply-adds over `depth` in order, so it has the
+// same bits for any number of rows beside it.
 #ifndef CORE_ATTENTION_TILE_PRODUCT_H_
 #define CORE_ATTENTION_TILE_PRODUCT_H_
 
@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "core/attention/tile_view.h"
+#include "core/tensor/dtype.h"
 
 namespace attention {
 
@@ -36,13 +37,20 @@ struct ReadAhead {
 struct TileShape {
   std::int64_t rows = 0;
   std::int64_t columns = 0;
-  std::int64_t depth = 0;
+  std::int64_t depth = 0;  // in lanes
 };
+
+// Elements of kF32 or kBF16 in a lane of 32 bits.
+constexpr std::int64_t ElementsPerLane(DType dtype) {
+  return dtype == DType::kBF16 ? 2 : 1;
+}
 
 // c [rows, columns] = a [rows, depth] . b [depth, columns], added to c when
 // `accumulate`. What c has beyond `columns`, up to kColumnMultiple, is written
-// too; of a and b nothing more is read. Thread-safe.
-void MultiplyTile(const TileShape& shape, TileView a, TileView b,
+// too; of a and b nothing more is read. c is f32; a and b are lanes of `dtype`:
+// f32, or two bf16 that are neighbours in a row of a and in a column of b
+// (REQUIRES: HasBf16Products()). Thread-safe.
+void MultiplyTile(DType dtype, const TileShape& shape, TileView a, TileView b,
                   bool accumulate, MutableTileView c, ReadAhead& ahead);
 
 }  // namespace attention

@@ -1,4 +1,5 @@
-// A row-major matrix of f32 somewhere in memory.
+// A row-major matrix of f32 somewhere in memory, or of lanes as large that each
+// hold two bf16.
 #ifndef CORE_ATTENTION_TILE_VIEW_H_
 #define CORE_ATTENTION_TILE_VIEW_H_
 

@@ -11,6 +11,7 @@ namespace attention {
 struct WorkerScratch {
   GemmRunner gemm;
   AlignedBuffer rows;      // gathered rows of a projection
+  AlignedBuffer rounded;   // bf16 on its way into a product
   AlignedBuffer product;   // a projection's chunk
   AlignedBuffer scores;    // scores, then unnormalised weights of a block
   AlignedBuffer contexts;  // contexts of a block

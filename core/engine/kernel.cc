@@ -26,7 +26,7 @@ class LayerKernel final : public Kernel {
       const Model* model, const AttentionSpec& spec,
       const std::vector<Sequence>& sequences) const override {
     return static_cast<std::int64_t>(sizeof(float)) *
-           ArenaFloats(model != nullptr ? model->spec() : spec,
+           ArenaLanes(model != nullptr ? model->spec() : spec,
                        model != nullptr ? &model->layer() : nullptr, sequences);
   }
 

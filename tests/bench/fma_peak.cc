@@ -10,45 +10,67 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tests/bench/fma_peak.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
+// After foreach_target.h.
+#include "core/attention/bf16-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace attention::HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
+using D = hn::CappedTag<float, 16>;
+using V = hn::Vec<D>;
+
+struct OneF32 {
+  static constexpr double kFlops = 2;
+  static HWY_INLINE V MulAdd(D /*d*/, V a, V b, V sum) {
+    return hn::MulAdd(a, b, sum);
+  }
+};
+struct TwoBf16 {
+  static constexpr double kFlops = 4;
+  static HWY_INLINE V MulAdd(D d, V a, V b, V sum) {
+    return AddProductsOfPairs(d, a, b, sum);
+  }
+};
 
 // Returns the floating-point operations of one round. Twelve chains hide a
-// latency of four cycles on two units with room to spare.
-double RunFma(std::int64_t rounds, float* sink) {
-  const hn::ScalableTag<float> d;
-  using V = hn::Vec<decltype(d)>;
-  const V factor = hn::Set(d, 0.999F);
-  const V term = hn::Set(d, 0.001F);
+// latency of four to six cycles on two units.
+template <class Lane>
+double RunRounds(std::int64_t rounds, float* sink) {
+  const D d;
+  // As bf16 each lane is two numbers of which one is 0.
+  const V factor = hn::Set(d, 0.5F);
+  const V term = hn::Set(d, 0.25F);
   // Different starts, or the compiler finds that one chain would do.
   V a0 = hn::Iota(d, 0), a1 = hn::Iota(d, 1), a2 = hn::Iota(d, 2);
   V a3 = hn::Iota(d, 3), a4 = hn::Iota(d, 4), a5 = hn::Iota(d, 5);
   V a6 = hn::Iota(d, 6), a7 = hn::Iota(d, 7), a8 = hn::Iota(d, 8);
   V a9 = hn::Iota(d, 9), a10 = hn::Iota(d, 10), a11 = hn::Iota(d, 11);
   for (std::int64_t i = 0; i < rounds; ++i) {
-    a0 = hn::MulAdd(a0, factor, term);
-    a1 = hn::MulAdd(a1, factor, term);
-    a2 = hn::MulAdd(a2, factor, term);
-    a3 = hn::MulAdd(a3, factor, term);
-    a4 = hn::MulAdd(a4, factor, term);
-    a5 = hn::MulAdd(a5, factor, term);
-    a6 = hn::MulAdd(a6, factor, term);
-    a7 = hn::MulAdd(a7, factor, term);
-    a8 = hn::MulAdd(a8, factor, term);
-    a9 = hn::MulAdd(a9, factor, term);
-    a10 = hn::MulAdd(a10, factor, term);
-    a11 = hn::MulAdd(a11, factor, term);
+    a0 = Lane::MulAdd(d, factor, term, a0);
+    a1 = Lane::MulAdd(d, factor, term, a1);
+    a2 = Lane::MulAdd(d, factor, term, a2);
+    a3 = Lane::MulAdd(d, factor, term, a3);
+    a4 = Lane::MulAdd(d, factor, term, a4);
+    a5 = Lane::MulAdd(d, factor, term, a5);
+    a6 = Lane::MulAdd(d, factor, term, a6);
+    a7 = Lane::MulAdd(d, factor, term, a7);
+    a8 = Lane::MulAdd(d, factor, term, a8);
+    a9 = Lane::MulAdd(d, factor, term, a9);
+    a10 = Lane::MulAdd(d, factor, term, a10);
+    a11 = Lane::MulAdd(d, factor, term, a11);
   }
   const V sum = hn::Add(hn::Add(hn::Add(a0, a1), hn::Add(a2, a3)),
                         hn::Add(hn::Add(hn::Add(a4, a5), hn::Add(a6, a7)),
                                 hn::Add(hn::Add(a8, a9), hn::Add(a10, a11))));
   *sink = hn::GetLane(hn::SumOfLanes(d, sum));
-  return 12.0 * 2.0 * static_cast<double>(hn::Lanes(d));
+  return 12.0 * Lane::kFlops * static_cast<double>(hn::Lanes(d));
+}
+
+double RunFma(std::int64_t rounds, DType dtype, float* sink) {
+  return dtype == DType::kBF16 ? RunRounds<TwoBf16>(rounds, sink)
+                               : RunRounds<OneF32>(rounds, sink);
 }
 
 }  // namespace
@@ -66,7 +88,7 @@ constexpr std::int64_t kRounds = 250'000;
 
 }  // namespace
 
-double MeasureFmaPeak(int threads) {
+double MeasureFmaPeak(int threads, DType dtype) {
   using Seconds = std::chrono::duration<double>;
   std::vector<Seconds> best(static_cast<std::size_t>(threads), Seconds(1e9));
   std::vector<double> flops_per_round(static_cast<std::size_t>(threads));
@@ -80,7 +102,8 @@ double MeasureFmaPeak(int threads) {
         for (int repeat = 0; repeat < 3; ++repeat) {
           together.arrive_and_wait();
           const auto start = std::chrono::steady_clock::now();
-          flops_per_round[t] = HWY_DYNAMIC_DISPATCH(RunFma)(kRounds, &value);
+          flops_per_round[t] =
+              HWY_DYNAMIC_DISPATCH(RunFma)(kRounds, dtype, &value);
           best[t] = std::min<Seconds>(best[t],
                                       std::chrono::steady_clock::now() - start);
         }

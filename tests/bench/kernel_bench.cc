@@ -54,7 +54,7 @@ void RunLayer(benchmark::State& state, const LayerShape& shape, int workers) {
   double seconds = 0;
   double peak = 0;
   for (auto _ : state) {
-    peak += MeasureFmaPeak(workers);
+    peak += MeasureFmaPeak(workers, shape.compute_dtype);
     const auto start = std::chrono::steady_clock::now();
     workload.Run(*engine);
     const Seconds elapsed = std::chrono::steady_clock::now() - start;
@@ -82,7 +82,8 @@ void RegisterLayer(const LayerShape& shape) {
   }
 }
 
-void RegisterLayers() {
+// The layers of one compute_dtype.
+void RegisterLayers(DType compute_dtype) {
   const LayerShape shapes[] = {
       {.batch = 8, .length = 128, .embed_dim = 768, .num_heads = 12},
       {.batch = 1, .length = 128, .embed_dim = 768, .num_heads = 12},
@@ -93,15 +94,22 @@ void RegisterLayers() {
       {.batch = 64, .length = 16, .embed_dim = 384, .num_heads = 12},
   };
   for (LayerShape shape : shapes) {
+    shape.compute_dtype = compute_dtype;
     RegisterPhases(shape);
     RegisterLayer(shape);
     shape.attn_weights = AttnWeights::kPerHead;
     RegisterLayer(shape);
   }
-  RegisterLayer(
-      {.length = 2048, .embed_dim = 768, .num_heads = 12, .is_causal = true});
+  RegisterLayer({.length = 2048,
+                 .embed_dim = 768,
+                 .num_heads = 12,
+                 .is_causal = true,
+                 .compute_dtype = compute_dtype});
   for (const std::int64_t length : {8192, 32768}) {
-    RegisterLayer({.length = length, .embed_dim = 768, .num_heads = 12});
+    RegisterLayer({.length = length,
+                   .embed_dim = 768,
+                   .num_heads = 12,
+                   .compute_dtype = compute_dtype});
   }
 }
 
@@ -112,8 +120,13 @@ int main(int argc, char** argv) {
   attention::LimitIsaByEnvironment();
   benchmark::AddCustomContext("cpu", attention::ReadCpuTopology().model_name);
   benchmark::AddCustomContext("isa", attention::IsaInUse());
-  attention::RegisterParts();
-  attention::RegisterLayers();
+  for (const auto dtype : {attention::DType::kF32, attention::DType::kBF16}) {
+    if (dtype == attention::DType::kBF16 && !attention::HasBf16Products()) {
+      continue;
+    }
+    attention::RegisterParts(dtype);
+    attention::RegisterLayers(dtype);
+  }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();

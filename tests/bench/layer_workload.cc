@@ -44,7 +44,8 @@ BatchInputs RandomBatch(const LayerShape& shape) {
 }  // namespace
 
 std::shared_ptr<const Model> RandomModel(std::int64_t embed_dim,
-                                         std::int64_t heads) {
+                                         std::int64_t heads,
+                                         DType compute_dtype) {
   std::mt19937 random(1);
   struct Parameters {
     std::vector<float> weights[4];
@@ -71,7 +72,8 @@ std::shared_ptr<const Model> RandomModel(std::int64_t embed_dim,
   const AttentionSpec spec{.num_heads = heads,
                            .num_kv_heads = heads,
                            .head_dim = embed_dim / heads,
-                           .v_head_dim = embed_dim / heads};
+                           .v_head_dim = embed_dim / heads,
+                           .compute_dtype = compute_dtype};
   auto model = Model::Create("random", spec, std::move(weights));
   if (!model.ok()) Die(model.status());
   return *std::move(model);
@@ -85,12 +87,14 @@ std::string ShapeName(const LayerShape& shape) {
   return "B" + std::to_string(shape.batch) + "/S" +
          std::to_string(shape.length) + "/E" + std::to_string(shape.embed_dim) +
          "/H" + std::to_string(shape.num_heads) +
+         (shape.compute_dtype == DType::kBF16 ? "/bf16" : "") +
          (shape.is_causal ? "/causal" : "") + weights.at(shape.attn_weights);
 }
 
 LayerWorkload::LayerWorkload(const LayerShape& shape)
-    : LayerWorkload(RandomModel(shape.embed_dim, shape.num_heads),
-                    RandomBatch(shape)) {}
+    : LayerWorkload(
+          RandomModel(shape.embed_dim, shape.num_heads, shape.compute_dtype),
+          RandomBatch(shape)) {}
 
 LayerWorkload::LayerWorkload(std::shared_ptr<const Model> model,
                              BatchInputs batch)

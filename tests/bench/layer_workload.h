@@ -19,9 +19,10 @@ struct LayerShape {
   std::int64_t num_heads = 1;
   AttnWeights attn_weights = AttnWeights::kNone;
   bool is_causal = false;
+  DType compute_dtype = DType::kF32;
 };
 
-// "B8/S128/E768/H12", and "/causal" and which weights are wanted, if any.
+// "B8/S128/E768/H12", and "/bf16", "/causal" and which weights are wanted.
 std::string ShapeName(const LayerShape& shape);
 
 // Sequences of any lengths. Rows of all sequences follow each other, and so do
@@ -39,7 +40,7 @@ struct BatchInputs {
   std::vector<float> keys{};
 };
 
-// Runs in f32. Not thread-safe.
+// Inputs and outputs are f32. Not thread-safe.
 class LayerWorkload {
  public:
   // Random weights and inputs.
@@ -77,7 +78,8 @@ class LayerWorkload {
 
 // A model with random weights. `heads` divides `embed_dim`.
 std::shared_ptr<const Model> RandomModel(std::int64_t embed_dim,
-                                         std::int64_t heads);
+                                         std::int64_t heads,
+                                         DType compute_dtype = DType::kF32);
 
 }  // namespace attention
 

@@ -35,7 +35,8 @@ AlignedBuffer RandomBuffer(std::int64_t count) {
 // An iteration runs `work` for about ten milliseconds, beside a measurement of
 // the peak of one thread. Returns seconds a run.
 double TimeBesidePeak(benchmark::State& state,
-                      const std::function<void()>& work, double& peak) {
+                      const std::function<void()>& work, double& peak,
+                      DType dtype = DType::kF32) {
   work();
   const auto begin = std::chrono::steady_clock::now();
   work();
@@ -44,7 +45,7 @@ double TimeBesidePeak(benchmark::State& state,
   double seconds = 0;
   double peaks = 0;
   for (auto _ : state) {
-    peaks += MeasureFmaPeak(1);
+    peaks += MeasureFmaPeak(1, dtype);
     const auto start = std::chrono::steady_clock::now();
     for (int i = 0; i < repeats; ++i) work();
     const Seconds elapsed = std::chrono::steady_clock::now() - start;
@@ -66,7 +67,11 @@ void ReportFlops(benchmark::State& state, double flops, double seconds,
 }
 
 // A tile of attention as the kernel lays it out: the right-hand side in panels.
-void RunTileProduct(benchmark::State& state, const TileShape& shape) {
+// `shape` counts elements.
+void RunTileProduct(benchmark::State& state, TileShape shape, DType dtype) {
+  const auto flops =
+      2.0 * static_cast<double>(shape.rows * shape.columns * shape.depth);
+  shape.depth /= ElementsPerLane(dtype);
   const AlignedBuffer a = RandomBuffer(shape.rows * shape.depth);
   const AlignedBuffer b = RandomBuffer(shape.depth * shape.columns);
   AlignedBuffer c = RandomBuffer(shape.rows * shape.columns);
@@ -77,48 +82,46 @@ void RunTileProduct(benchmark::State& state, const TileShape& shape) {
         ReadAhead ahead;
         for (std::int64_t n = 0; n < shape.columns; n += kPanelColumns) {
           const std::int64_t width = std::min(kPanelColumns, shape.columns - n);
-          MultiplyTile({shape.rows, width, shape.depth},
+          MultiplyTile(dtype, {shape.rows, width, shape.depth},
                        {a.floats(), shape.depth},
                        {b.floats() + n * shape.depth, width}, false,
                        {c.floats() + n, shape.columns}, ahead);
         }
       },
-      peak);
-  ReportFlops(
-      state,
-      2.0 * static_cast<double>(shape.rows * shape.columns * shape.depth),
-      seconds, peak);
+      peak, dtype);
+  ReportFlops(state, flops, seconds, peak);
 }
 
 // At least `min_rows`, as many as the kernel pads them to.
 void RunProjection(benchmark::State& state, std::int64_t min_rows,
-                   std::int64_t n, std::int64_t k) {
+                   std::int64_t n, std::int64_t k, DType dtype) {
   GemmRunner gemm;
   const AlignedBuffer weight = RandomBuffer(n * k);
   Slab slab(1);
   const auto matrix =
-      PackedMatrix::Create(k, n, weight.floats(), nullptr, slab);
+      PackedMatrix::Create(k, n, dtype, weight.floats(), nullptr, slab);
   if (!matrix.ok()) {
     state.SkipWithError(matrix.status().ToString().c_str());
     return;
   }
   const std::int64_t rows = RoundUp(min_rows, matrix->row_multiple());
   state.counters["rows"] = static_cast<double>(rows);
-  const AlignedBuffer a = RandomBuffer(rows * k);
+  AlignedBuffer a = RandomBuffer(rows * k);
   AlignedBuffer c = RandomBuffer(rows * n);
   double peak = 0;
   const double seconds = TimeBesidePeak(
       state,
       [&] {
-        if (!gemm.Multiply(rows, a.floats(), *matrix, c.floats()).ok()) {
+        if (!gemm.Multiply(rows, a.bytes(), *matrix, dtype, c.bytes()).ok()) {
           state.SkipWithError("the product failed");
         }
       },
-      peak);
+      peak, dtype);
   ReportFlops(state, 2.0 * static_cast<double>(rows * n * k), seconds, peak);
 }
 
-void RunSoftmax(benchmark::State& state, std::int64_t rows, std::int64_t keys) {
+void RunSoftmax(benchmark::State& state, std::int64_t rows, std::int64_t keys,
+                DType dtype) {
   const AlignedBuffer scores = RandomBuffer(rows * keys);
   AlignedBuffer work = RandomBuffer(rows * keys);
   const std::vector<std::int64_t> limits(static_cast<std::size_t>(rows), keys);
@@ -134,14 +137,14 @@ void RunSoftmax(benchmark::State& state, std::int64_t rows, std::int64_t keys) {
         std::fill(max.begin(), max.end(),
                   -std::numeric_limits<float>::infinity());
         std::fill(sum.begin(), sum.end(), 0.0F);
-        SoftmaxTile({&block, 1}, rows, limits.data(),
+        SoftmaxTile({&block, 1}, rows, limits.data(), dtype,
                     {max.data(), sum.data(), rescale.data()});
       },
       peak);
   state.counters["ns/score"] = seconds * 1e9 / static_cast<double>(rows * keys);
 }
 
-void RunPackTransposed(benchmark::State& state) {
+void RunTransposeScaled(benchmark::State& state) {
   constexpr std::int64_t kRows = 128;
   constexpr std::int64_t kColumns = 64;
   const AlignedBuffer from = RandomBuffer(kRows * kColumns);
@@ -151,9 +154,9 @@ void RunPackTransposed(benchmark::State& state) {
       state,
       [&] {
         for (std::int64_t r = 0; r < kRows; r += kPanelColumns) {
-          PackTransposed({from.floats() + r * kColumns, kColumns},
-                         kPanelColumns, kColumns, 0.125,
-                         {to.floats() + r * kColumns, kPanelColumns});
+          TransposeScaled({from.floats() + r * kColumns, kColumns},
+                          kPanelColumns, kColumns, 0.125,
+                          {to.floats() + r * kColumns, kPanelColumns});
         }
       },
       peak);
@@ -169,33 +172,38 @@ void Register(const std::string& name,
 
 }  // namespace
 
-void RegisterParts() {
+void RegisterParts(DType dtype) {
+  const std::string suffix = dtype == DType::kBF16 ? "/bf16" : "";
   for (const std::int64_t rows : {16, 32, 64, 128, 256}) {
-    Register("Gemm/projection/" + std::to_string(rows) + "x64x768",
-             [rows](benchmark::State& state) {
-               RunProjection(state, rows, 64, 768);
+    Register("Gemm/projection/" + std::to_string(rows) + "x64x768" + suffix,
+             [rows, dtype](benchmark::State& state) {
+               RunProjection(state, rows, 64, 768, dtype);
              });
   }
   for (const std::int64_t rows : {16, 32, 64, 128}) {
     for (const std::int64_t keys : {32, 128, 512}) {
       const std::string tile =
           std::to_string(rows) + "x" + std::to_string(keys);
-      Register("Tile/scores/" + tile + "x64",
-               [rows, keys](benchmark::State& state) {
-                 RunTileProduct(state, {rows, keys, 64});
+      Register("Tile/scores/" + tile + "x64" + suffix,
+               [rows, keys, dtype](benchmark::State& state) {
+                 RunTileProduct(state, {rows, keys, 64}, dtype);
                });
       Register("Tile/contexts/" + std::to_string(rows) + "x64x" +
-                   std::to_string(keys),
-               [rows, keys](benchmark::State& state) {
-                 RunTileProduct(state, {rows, 64, keys});
+                   std::to_string(keys) + suffix,
+               [rows, keys, dtype](benchmark::State& state) {
+                 RunTileProduct(state, {rows, 64, keys}, dtype);
                });
     }
   }
   for (const std::int64_t keys : {32, 128, 512}) {
-    Register("Softmax/128x" + std::to_string(keys),
-             [keys](benchmark::State& state) { RunSoftmax(state, 128, keys); });
+    Register("Softmax/128x" + std::to_string(keys) + suffix,
+             [keys, dtype](benchmark::State& state) {
+               RunSoftmax(state, 128, keys, dtype);
+             });
   }
-  Register("Pack/transposed/128x64", RunPackTransposed);
+  if (dtype == DType::kF32) {
+    Register("Pack/transposed/128x64", RunTransposeScaled);
+  }
 }
 
 }  // namespace attention

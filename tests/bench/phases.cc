@@ -24,13 +24,14 @@ struct Phase {
   double flops = 0;
 };
 
-std::array<Phase, 5> PhasesOf(const LayerShape& shape) {
+std::array<Phase, 6> PhasesOf(const LayerShape& shape) {
   const auto b = static_cast<double>(shape.batch);
   const auto s = static_cast<double>(shape.length);
   const auto e = static_cast<double>(shape.embed_dim);
   const double pairs = shape.is_causal ? s * (s + 1) / 2 : s * s;
   const double projection = 2 * b * s * e * e;
-  return {{{TileKind::kQueries, "queries%", projection},
+  return {{{TileKind::kGather, "gather", 0},
+           {TileKind::kQueries, "queries%", projection},
            {TileKind::kKeys, "keys%", projection},
            {TileKind::kValues, "values%", projection},
            {TileKind::kAttend, "attend%", 4 * b * pairs * e},
@@ -63,8 +64,8 @@ void RunPhases(benchmark::State& state, const LayerShape& shape) {
   LayerBatch batch(workload.model()->spec(), &workload.model()->layer(),
                    workload.Request().sequences, 1, arena);
   const std::vector<int> order = Order(batch.plan().graph);
-  const std::array<Phase, 5> phases = PhasesOf(shape);
-  std::array<Seconds, 5> spent{};
+  const std::array<Phase, 6> phases = PhasesOf(shape);
+  std::array<Seconds, 6> spent{};
   const auto run = [&] {
     for (const int tile : order) {
       const auto start = Clock::now();
@@ -77,7 +78,7 @@ void RunPhases(benchmark::State& state, const LayerShape& shape) {
   spent = {};
   double peak = 0;
   for (auto _ : state) {
-    peak += MeasureFmaPeak(1);
+    peak += MeasureFmaPeak(1, shape.compute_dtype);
     const auto start = Clock::now();
     run();
     state.SetIterationTime(Seconds(Clock::now() - start).count());
@@ -87,6 +88,7 @@ void RunPhases(benchmark::State& state, const LayerShape& shape) {
   for (const Phase& phase : phases) {
     const Seconds time = spent[static_cast<std::size_t>(phase.kind)];
     all += time;
+    if (phase.flops == 0) continue;
     state.counters[phase.name] =
         100 * phase.flops * runs / 1e9 / time.count() / (peak / runs);
   }

@@ -36,9 +36,16 @@ class MaxIsaEnvironment : public ::testing::Environment {
 const auto* const kMaxIsaEnvironment =
     ::testing::AddGlobalTestEnvironment(new MaxIsaEnvironment);
 
-// Projected inputs are about 1 each. One column of contexts alone may cancel to
-// nearly nothing, which makes none of the errors smaller.
-constexpr double kLeastProjected = 0.25;
+// Inputs, and what they are projected to, are about 1 each. One column of
+// contexts alone may cancel to nearly nothing, which makes none of the errors
+// smaller: not of projections, and not of what bf16 rounds.
+constexpr double kLeastMagnitude = 0.25;
+
+double LeastMagnitude(const RandomLayer& layer) {
+  return layer.model == nullptr && layer.spec.compute_dtype == DType::kF32
+             ? 0
+             : kLeastMagnitude;
+}
 
 // How much more than the widest head the layer's longest sum is off.
 double GrowthOfError(const RandomLayer& layer) {
@@ -52,10 +59,15 @@ double GrowthOfError(const RandomLayer& layer) {
   return std::max(1.0, std::sqrt(static_cast<double>(terms) / kTerms));
 }
 
-double Tolerance(const StridedRows& output, double f32_tolerance) {
+double Tolerance(const StridedRows& output, double tolerance) {
   return output.dtype() == DType::kF32
-             ? f32_tolerance
-             : f32_tolerance + UnitRoundoff(output.dtype());
+             ? tolerance
+             : tolerance + UnitRoundoff(output.dtype());
+}
+
+bool TestsBf16() {
+  const char* name = std::getenv("ATTENTION_TEST_COMPUTE_DTYPE");
+  return name != nullptr && absl::string_view(name) == "bf16";
 }
 
 std::string Describe(const RandomLayer& layer) {
@@ -75,6 +87,23 @@ std::uint64_t FirstSeed() {
     EXPECT_TRUE(absl::SimpleAtoi(from_environment, &seed));
   }
   return seed;
+}
+
+double KernelTolerance(DType compute_dtype) {
+  return compute_dtype == DType::kBF16 ? kBf16KernelTolerance
+                                       : kKernelTolerance;
+}
+
+RandomAttention RandomUnderTest(std::uint64_t seed) {
+  RandomAttention random(seed);
+  if (TestsBf16()) random.ComputeInBf16();
+  return random;
+}
+
+void KernelTest::SetUp() {
+  if (TestsBf16() && !HasBf16Products()) {
+    GTEST_SKIP() << "this CPU has no AVX512_BF16";
+  }
 }
 
 std::unique_ptr<Engine> MakeEngine(int num_workers) {
@@ -138,16 +167,15 @@ void ExpectRowsOfWeightsSumToOneOrZero(const OwnedSequence& sequence) {
 }
 
 void ExpectMatchesReference(const RandomLayer& layer, OwnedSequence& sequence,
-                            double f32_tolerance) {
+                            double tolerance) {
   const Sequence view = sequence.View();
   const ReferenceResult expected =
       ReferenceAttention(layer.spec, layer.weights(), view);
-  f32_tolerance *= GrowthOfError(layer);
+  tolerance *= GrowthOfError(layer);
 
-  const LargestError contexts =
-      CompareTensors(expected.contexts, sequence.contexts.Dense(),
-                     layer.model == nullptr ? 0 : kLeastProjected);
-  EXPECT_LE(contexts.relative, Tolerance(sequence.contexts, f32_tolerance))
+  const LargestError contexts = CompareTensors(
+      expected.contexts, sequence.contexts.Dense(), LeastMagnitude(layer));
+  EXPECT_LE(contexts.relative, Tolerance(sequence.contexts, tolerance))
       << "contexts: " << contexts.ToString();
   EXPECT_TRUE(sequence.OutputSurroundingsUntouched());
   if (sequence.shape.attn_weights == AttnWeights::kNone) return;
@@ -156,7 +184,7 @@ void ExpectMatchesReference(const RandomLayer& layer, OwnedSequence& sequence,
                          ? HeadAverage(layer.spec, view, expected.attn_weights)
                          : expected.attn_weights,
                      sequence.attn_weights.Dense());
-  EXPECT_LE(weights.relative, Tolerance(sequence.attn_weights, f32_tolerance))
+  EXPECT_LE(weights.relative, Tolerance(sequence.attn_weights, tolerance))
       << "attn_weights: " << weights.ToString();
 }
 
@@ -167,7 +195,8 @@ void ExpectMatchesReference(Engine& engine, const RandomLayer& layer,
   for (OwnedSequence& sequence : sequences) {
     SCOPED_TRACE(
         absl::StrCat(Describe(layer), ", ", sequence.shape.ToString()));
-    ExpectMatchesReference(layer, sequence);
+    ExpectMatchesReference(layer, sequence,
+                           KernelTolerance(layer.spec.compute_dtype));
   }
 }
 

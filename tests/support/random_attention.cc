@@ -180,12 +180,20 @@ AttentionSpec RandomAttention::DrawSpec(const RandomLimits& limits) {
     if (spec.num_heads % kv_heads == 0) spec.num_kv_heads = kv_heads;
   }
   spec.head_dim = Size(limits.head_dim);
+  if (compute_dtype_ == DType::kBF16) spec.head_dim += spec.head_dim % 2;
   spec.v_head_dim = OneIn(3) ? Size(limits.head_dim) : spec.head_dim;
   return spec;
 }
 
+AttentionSpec RandomAttention::Computing(AttentionSpec spec) const {
+  if (compute_dtype_ == DType::kBF16 && spec.head_dim % 2 == 0) {
+    spec.compute_dtype = compute_dtype_;
+  }
+  return spec;
+}
+
 RandomLayer RandomAttention::MakeSdpa(const AttentionSpec& spec) {
-  return {.spec = spec,
+  return {.spec = Computing(spec),
           .query_width = spec.num_heads * spec.head_dim,
           .key_width = spec.num_kv_heads * spec.head_dim,
           .value_width = spec.num_kv_heads * spec.v_head_dim,
@@ -223,12 +231,13 @@ RandomLayer RandomAttention::MakeProjected(const AttentionSpec& spec,
   weights.out_proj = linear(embed_dim, spec.num_heads * spec.v_head_dim);
   weights.storage = storage;
 
-  auto model = Model::Create("random", spec, std::move(weights));
+  const AttentionSpec computing = Computing(spec);
+  auto model = Model::Create("random", computing, std::move(weights));
   if (!model.ok()) {
     std::fprintf(stderr, "%s\n", model.status().ToString().c_str());
     std::abort();
   }
-  return {.spec = spec,
+  return {.spec = computing,
           .model = *std::move(model),
           .query_width = embed_dim,
           .key_width = kdim,

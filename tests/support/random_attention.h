@@ -125,6 +125,9 @@ class RandomAttention {
  public:
   explicit RandomAttention(std::uint64_t seed) : engine_(seed) {}
 
+  // From now on layers compute in bf16, where their heads have an even width.
+  void ComputeInBf16() { compute_dtype_ = DType::kBF16; }
+
   // Uniform in [low, high].
   std::int64_t Integer(std::int64_t low, std::int64_t high);
   // In [1, high], small ones as likely as large ones.
@@ -147,6 +150,7 @@ class RandomAttention {
 
  private:
   DType Floating();
+  AttentionSpec Computing(AttentionSpec spec) const;
   // Uniform in [-bound, bound].
   StridedRows Inputs(DType dtype, std::int64_t rows, std::int64_t width,
                      float bound);
@@ -154,6 +158,7 @@ class RandomAttention {
   StridedRows Mask(const RandomLayer& layer, const SequenceShape& shape);
 
   std::mt19937_64 engine_;
+  DType compute_dtype_ = DType::kF32;
 };
 
 }  // namespace attention

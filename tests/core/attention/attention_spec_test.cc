@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "core/attention/isa.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -55,6 +56,22 @@ TEST(AttentionSpecTest, RefusesHeadsThatDoNotShareEvenly) {
                                      "num_kv_heads 4"));
   spec.num_kv_heads = 12;
   EXPECT_THAT(Error(spec), HasSubstr("num_kv_heads 12"));
+}
+
+TEST(AttentionSpecTest, Bf16NeedsItsCpuAndEvenHeads) {
+  AttentionSpec spec = kSpec;
+  spec.compute_dtype = DType::kF16;
+  EXPECT_EQ(Error(spec), "compute_dtype is F16, must be F32 or BF16");
+  spec.compute_dtype = DType::kBF16;
+  spec.head_dim = 63;
+  EXPECT_EQ(Error(spec), "head_dim is 63, must be even for compute_dtype BF16");
+  spec.head_dim = 64;
+  if (HasBf16Products()) {
+    EXPECT_TRUE(spec.Validate().ok());
+  } else {
+    EXPECT_THAT(spec.Validate().message(),
+                HasSubstr("needs a CPU with AVX512_BF16"));
+  }
 }
 
 TEST(AttentionSpecTest, TheDefaultScaleIsOneOverTheRootOfTheHeadWidth) {

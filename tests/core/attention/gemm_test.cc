@@ -11,19 +11,57 @@
 #include <thread>
 #include <vector>
 
+#include "core/tensor/convert_dtype.h"
+
 namespace attention {
 namespace {
 
 // Rounding of k products of numbers below 1 that are summed in some order.
 double Tolerance(std::int64_t k) { return 6e-8 * static_cast<double>(k); }
 
-class GemmTest : public testing::Test {
+std::vector<std::byte> As(DType dtype, const std::vector<float>& values) {
+  std::vector<std::byte> bytes(values.size() * DTypeSize(dtype));
+  ConvertFromF32(values.data(), static_cast<std::int64_t>(values.size()), dtype,
+                 bytes.data());
+  return bytes;
+}
+
+// The parameter is the type that is multiplied.
+class GemmTest : public testing::TestWithParam<DType> {
  protected:
+  void SetUp() override {
+    if (GetParam() == DType::kBF16 && !GemmHasBf16()) {
+      GTEST_SKIP() << "this CPU has no AVX512_BF16";
+    }
+  }
+
+  PackedMatrix Pack(std::int64_t k, std::int64_t n,
+                    const std::vector<float>& weight,
+                    const float* bias = nullptr) {
+    auto matrix =
+        PackedMatrix::Create(k, n, GetParam(), weight.data(), bias, slab_);
+    EXPECT_TRUE(matrix.ok()) << matrix.status();
+    return *std::move(matrix);
+  }
+
+  // Of the type under test; numbers that bf16 holds exactly.
   std::vector<float> Random(std::int64_t count) {
     std::uniform_real_distribution<float> uniform(-1, 1);
     std::vector<float> values(static_cast<std::size_t>(count));
     for (float& value : values) value = uniform(random_);
+    const auto rounded = As(DType::kBF16, values);
+    ConvertToF32(rounded.data(), DType::kBF16, count, values.data());
     return values;
+  }
+
+  std::vector<float> Multiply(std::int64_t m, const std::vector<float>& a,
+                              const PackedMatrix& b) {
+    std::vector<float> c(static_cast<std::size_t>(m * b.n()));
+    const absl::Status status =
+        gemm_.Multiply(m, As(GetParam(), a).data(), b, DType::kF32,
+                       reinterpret_cast<std::byte*>(c.data()));
+    EXPECT_TRUE(status.ok()) << status;
+    return c;
   }
 
   std::mt19937 random_{3};
@@ -31,18 +69,21 @@ class GemmTest : public testing::Test {
   GemmRunner gemm_;
 };
 
-TEST_F(GemmTest, MultipliesWithPackedWeightsAndBias) {
+TEST_P(GemmTest, MultipliesWithPackedWeightsAndBias) {
   for (const std::int64_t n : {1, 6, 64}) {
     for (const std::int64_t k : {1, 6, 100}) {
       const auto weight = Random(n * k);
       const auto bias = Random(n);
-      const auto matrix =
-          PackedMatrix::Create(k, n, weight.data(), bias.data(), slab_);
-      ASSERT_TRUE(matrix.ok()) << matrix.status();
-      const std::int64_t m = 2 * matrix->row_multiple();
+      const PackedMatrix matrix = Pack(k, n, weight, bias.data());
+      const std::int64_t m = 2 * matrix.row_multiple();
       const auto a = Random(m * k);
-      std::vector<float> c(static_cast<std::size_t>(m * n));
-      ASSERT_TRUE(gemm_.Multiply(m, a.data(), *matrix, c.data()).ok());
+      const auto c = Multiply(m, a, matrix);
+      std::vector<std::byte> rounded(c.size() * DTypeSize(GetParam()));
+      ASSERT_TRUE(gemm_
+                      .Multiply(m, As(GetParam(), a).data(), matrix, GetParam(),
+                                rounded.data())
+                      .ok());
+      EXPECT_EQ(rounded, As(GetParam(), c)) << "the same, rounded once";
       for (std::int64_t i = 0; i < m * n; ++i) {
         double sum = bias[static_cast<std::size_t>(i % n)];
         for (std::int64_t j = 0; j < k; ++j) {
@@ -58,14 +99,12 @@ TEST_F(GemmTest, MultipliesWithPackedWeightsAndBias) {
 
 // Row r of a product of `m` rows must not depend on m or r, up to the 288 rows
 // that a tile multiplies at once at most.
-TEST_F(GemmTest, ARowHasTheSameBitsInEveryTile) {
+TEST_P(GemmTest, ARowHasTheSameBitsInEveryTile) {
   for (const std::int64_t k : {1, 3, 24, 384, 768, 4096}) {
     for (const std::int64_t n : {1, 6, 48, 64, 128}) {
       const auto weight = Random(n * k);
-      const auto matrix =
-          PackedMatrix::Create(k, n, weight.data(), nullptr, slab_);
-      ASSERT_TRUE(matrix.ok()) << matrix.status();
-      const std::int64_t step = matrix->row_multiple();
+      const PackedMatrix matrix = Pack(k, n, weight);
+      const std::int64_t step = matrix.row_multiple();
       const auto row = Random(k);
       std::vector<float> expected;
       for (std::int64_t m = step; m <= 288; m += step) {
@@ -73,8 +112,7 @@ TEST_F(GemmTest, ARowHasTheSameBitsInEveryTile) {
         for (std::int64_t r = 0; r < m; ++r) {
           a.insert(a.end(), row.begin(), row.end());
         }
-        std::vector<float> c(static_cast<std::size_t>(m * n));
-        ASSERT_TRUE(gemm_.Multiply(m, a.data(), *matrix, c.data()).ok());
+        const auto c = Multiply(m, a, matrix);
         if (expected.empty()) expected.assign(c.begin(), c.begin() + n);
         for (std::int64_t r = 0; r < m; ++r) {
           ASSERT_TRUE(
@@ -87,27 +125,23 @@ TEST_F(GemmTest, ARowHasTheSameBitsInEveryTile) {
 }
 
 // More shapes than are kept.
-TEST_F(GemmTest, ShapesThatWereDroppedAreCompiledAgain) {
+TEST_P(GemmTest, ShapesThatWereDroppedAreCompiledAgain) {
   constexpr std::int64_t kShapes = 1100;
-  const float two = 2.0F;
-  const auto matrix = *PackedMatrix::Create(1, 1, &two, nullptr, slab_);
+  const PackedMatrix matrix = Pack(1, 1, {2.0F});
   const std::int64_t step = matrix.row_multiple();
-  const std::vector<float> ones(static_cast<std::size_t>(kShapes * step), 1.0F);
-  std::vector<float> product(ones.size());
   const auto expect_twos = [&](std::int64_t m) {
-    std::fill(product.begin(), product.end(), 0.0F);
-    ASSERT_TRUE(gemm_.Multiply(m, ones.data(), matrix, product.data()).ok());
+    const auto product = Multiply(
+        m, std::vector<float>(static_cast<std::size_t>(m), 1.0F), matrix);
     ASSERT_EQ(std::count(product.begin(), product.end(), 2.0F), m);
   };
   for (std::int64_t i = 1; i <= kShapes; ++i) expect_twos(i * step);
   for (std::int64_t i = 1; i <= 16; ++i) expect_twos(i * step);
 }
 
-TEST_F(GemmTest, ThreadsShareAMatrix) {
+TEST_P(GemmTest, ThreadsShareAMatrix) {
   const auto weight = Random(64 * 64);
-  const auto matrix =
-      *PackedMatrix::Create(64, 64, weight.data(), nullptr, slab_);
-  const auto a = Random(96 * 64);
+  const PackedMatrix matrix = Pack(64, 64, weight);
+  const auto a = As(GetParam(), Random(96 * 64));
   std::vector<std::vector<float>> results(4, std::vector<float>(96 * 64));
   {
     std::vector<std::jthread> threads;
@@ -115,13 +149,21 @@ TEST_F(GemmTest, ThreadsShareAMatrix) {
       threads.emplace_back([&a, &matrix, &result] {
         GemmRunner gemm;
         for (int i = 0; i < 20; ++i) {
-          ASSERT_TRUE(gemm.Multiply(96, a.data(), matrix, result.data()).ok());
+          ASSERT_TRUE(gemm.Multiply(96, a.data(), matrix, DType::kF32,
+                                    reinterpret_cast<std::byte*>(result.data()))
+                          .ok());
         }
       });
     }
   }
   for (const auto& result : results) EXPECT_EQ(result, results[0]);
 }
+
+INSTANTIATE_TEST_SUITE_P(Types, GemmTest,
+                         testing::Values(DType::kF32, DType::kBF16),
+                         [](const testing::TestParamInfo<DType>& dtype) {
+                           return std::string(DTypeName(dtype.param));
+                         });
 
 TEST(GemmIsaNameTest, NamesTheLibrary) {
   EXPECT_THAT(GemmIsaName(), testing::HasSubstr("oneDNN "));

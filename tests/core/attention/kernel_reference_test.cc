@@ -20,7 +20,7 @@ void CompareRandomLayers(Engine& engine, int count,
   const std::uint64_t first = FirstSeed();
   for (std::uint64_t seed = first;
        seed < first + static_cast<std::uint64_t>(count); ++seed) {
-    RandomAttention random(seed);
+    RandomAttention random = RandomUnderTest(seed);
     const RandomLayer layer = random.DrawLayer(limits);
     std::vector<OwnedSequence> sequences = DrawSequences(random, layer, limits);
 
@@ -48,7 +48,7 @@ TEST_F(KernelReferenceTest, LargeRandomShapesMatchTheReference) {
 }
 
 TEST_F(KernelReferenceTest, EveryNumberOfKeysMatchesTheReference) {
-  RandomAttention random(FirstSeed());
+  RandomAttention random = RandomUnderTest(FirstSeed());
   const RandomLayer layer = random.MakeSdpa({2, 1, 16, 16});
   std::vector<OwnedSequence> sequences;
   for (std::int64_t kv_len = 0; kv_len <= 600; ++kv_len) {
@@ -64,7 +64,7 @@ TEST_F(KernelReferenceTest, EveryNumberOfKeysMatchesTheReference) {
 }
 
 TEST_F(KernelReferenceTest, EveryNumberOfQueriesMatchesTheReference) {
-  RandomAttention random(FirstSeed());
+  RandomAttention random = RandomUnderTest(FirstSeed());
   const RandomLayer layer = random.MakeSdpa({2, 2, 16, 16});
   std::vector<OwnedSequence> sequences;
   for (std::int64_t q_len = 1; q_len <= 600; ++q_len) {
@@ -78,7 +78,7 @@ TEST_F(KernelReferenceTest, EveryNumberOfQueriesMatchesTheReference) {
 }
 
 TEST_F(KernelReferenceTest, EveryWidthOfAHeadMatchesTheReference) {
-  RandomAttention random(FirstSeed());
+  RandomAttention random = RandomUnderTest(FirstSeed());
   for (std::int64_t head_dim = 1; head_dim <= 256; ++head_dim) {
     const RandomLayer layer = random.MakeSdpa({2, 1, head_dim, 257 - head_dim});
     std::vector<OwnedSequence> sequences;
@@ -89,7 +89,7 @@ TEST_F(KernelReferenceTest, EveryWidthOfAHeadMatchesTheReference) {
 }
 
 TEST_F(KernelReferenceTest, EveryNumberOfHeadsAndGroupsMatchesTheReference) {
-  RandomAttention random(FirstSeed());
+  RandomAttention random = RandomUnderTest(FirstSeed());
   for (std::int64_t heads = 1; heads <= 32; ++heads) {
     for (std::int64_t kv_heads = 1; kv_heads <= heads; ++kv_heads) {
       if (heads % kv_heads != 0) continue;
@@ -108,7 +108,7 @@ TEST_F(KernelReferenceTest, EveryNumberOfHeadsAndGroupsMatchesTheReference) {
 }
 
 TEST_F(KernelReferenceTest, EveryWidthOfAModelMatchesTheReference) {
-  RandomAttention random(FirstSeed());
+  RandomAttention random = RandomUnderTest(FirstSeed());
   for (std::int64_t width = 1; width <= 130; ++width) {
     const RandomLayer layer =
         random.MakeProjected({2, 1, 1 + width % 7, 3}, width, 131 - width,
@@ -121,7 +121,7 @@ TEST_F(KernelReferenceTest, EveryWidthOfAModelMatchesTheReference) {
 }
 
 TEST_F(KernelReferenceTest, LongSequencesMatchTheReference) {
-  RandomAttention random(FirstSeed());
+  RandomAttention random = RandomUnderTest(FirstSeed());
   const RandomLayer layer = random.MakeSdpa({2, 1, 32, 32});
   std::vector<OwnedSequence> sequences;
   for (const AttnWeights kind :

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/attention/isa.h"
 #include "tests/support/kernel_comparison.h"
 #include "tests/support/random_attention.h"
 
@@ -22,11 +23,19 @@ namespace {
 constexpr AttentionSpec kSpec{
     .num_heads = 6, .num_kv_heads = 2, .head_dim = 40, .v_head_dim = 36};
 
+// Self-attention in some batches, so that keys and values are the queries'
+// rows.
 std::vector<Sequence> RandomSequences(std::mt19937& random) {
+  static const std::byte rows[3] = {};
+  const bool self_attention = random() % 2 == 0;
   std::vector<Sequence> sequences(1 + random() % 9);
   for (Sequence& sequence : sequences) {
+    sequence.queries.data = &rows[0];
+    sequence.keys.data = &rows[self_attention ? 0 : 1];
+    sequence.values.data = &rows[self_attention ? 0 : 2];
     sequence.q_len = static_cast<std::int64_t>(1 + random() % 300);
     sequence.kv_len = static_cast<std::int64_t>(random() % 700);
+    if (self_attention) sequence.kv_len = sequence.q_len;
     sequence.is_causal = random() % 2 == 0;
     sequence.attn_weights.kind = static_cast<AttnWeights>(random() % 3);
   }
@@ -68,11 +77,24 @@ class Progress {
       ExpectDone(TileKind::kValues, placed.first_kv, sequences_[s].kv_len);
     } else if (planned.kind == TileKind::kContexts) {
       ExpectDone(TileKind::kAttend, planned.first_row, planned.rows);
+    } else if (plan_.inputs.Of(planned.kind) != LayerPlan::Inputs::kInPlace) {
+      const auto gathered = gathered_.find(plan_.inputs.Of(planned.kind));
+      ASSERT_NE(gathered, gathered_.end());
+      for (std::int64_t i = 0; i < planned.rows; ++i) {
+        ASSERT_TRUE(gathered->second.contains(planned.first_row + i)) << i;
+      }
     }
   }
 
   void Ran(int tile) {
     const PlannedTile& planned = plan_.tiles[static_cast<std::size_t>(tile)];
+    if (planned.kind == TileKind::kGather) {
+      auto& gathered = gathered_[plan_.inputs.Of(planned.rows_of)];
+      for (std::int64_t i = 0; i < planned.rows; ++i) {
+        ASSERT_TRUE(gathered.insert(planned.first_row + i).second) << i;
+      }
+      return;
+    }
     // Rows of kAttend are those of its sequence.
     const std::int64_t first =
         planned.first_row + (planned.kind == TileKind::kAttend
@@ -119,6 +141,8 @@ class Progress {
   const AttentionLayer* const layer_;
   const std::span<const Sequence> sequences_;
   std::map<TileKind, std::vector<std::set<std::int64_t>>> parts_done_;
+  // By where they lie in the arena.
+  std::map<std::int64_t, std::set<std::int64_t>> gathered_;
 };
 
 // Runs the graph, choosing among ready tiles at random: nothing is read before
@@ -158,46 +182,64 @@ void ExpectRunsToTheEnd(const LayerPlan& plan, const AttentionLayer* layer,
   progress.ExpectAllDone();
 }
 
-void ExpectPiecesApart(const LayerPlan& plan, const AttentionLayer* layer) {
+void ExpectPiecesApart(const AttentionSpec& spec, const LayerPlan& plan,
+                       const AttentionLayer* layer) {
   std::vector<std::pair<std::int64_t, std::int64_t>> pieces;
+  const auto add = [&](std::int64_t offset, std::int64_t elements) {
+    pieces.emplace_back(
+        offset, offset + elements / ElementsPerLane(spec.compute_dtype));
+  };
+  const bool values_in_place = spec.compute_dtype == DType::kF32;
   for (const SequencePlan& placed : plan.sequences) {
-    const std::int64_t keys =
-        kSpec.num_kv_heads * placed.key_columns * kSpec.head_dim;
-    pieces.emplace_back(placed.keys, placed.keys + keys);
+    add(placed.keys, spec.num_kv_heads * placed.key_columns * spec.head_dim);
+    if (values_in_place) continue;
+    add(placed.values,
+        spec.num_kv_heads * placed.key_columns * spec.v_head_dim);
   }
   EXPECT_GE(plan.queries.rows, plan.q_rows);
-  EXPECT_GE(plan.values.rows, plan.kv_rows);
-  for (const HeadRows& heads : {plan.queries, plan.values}) {
-    pieces.emplace_back(heads.offset,
-                        heads.offset + heads.rows * heads.columns);
+  add(plan.queries.offset, plan.queries.rows * spec.num_heads * spec.head_dim);
+  if (values_in_place) {
+    EXPECT_GE(plan.values.rows, plan.kv_rows);
+    add(plan.values.offset,
+        plan.values.rows * spec.num_kv_heads * spec.v_head_dim);
   }
   if (layer != nullptr) {
-    // out_proj reads whole padded tiles.
+    // Projections read whole padded tiles.
     const std::int64_t rows =
         RoundUp(plan.q_rows, layer->out_proj().row_multiple());
-    pieces.emplace_back(plan.contexts, plan.contexts + rows * kSpec.num_heads *
-                                                           kSpec.v_head_dim);
+    add(plan.contexts, rows * spec.num_heads * spec.v_head_dim);
+    std::set<std::int64_t> seen = {LayerPlan::Inputs::kInPlace};
+    for (const TileKind kind :
+         {TileKind::kQueries, TileKind::kKeys, TileKind::kValues}) {
+      const Projection& projection = ProjectionOf(*layer, kind);
+      const std::int64_t inputs =
+          kind == TileKind::kQueries ? plan.q_rows : plan.kv_rows;
+      if (!seen.insert(plan.inputs.Of(kind)).second) continue;
+      add(plan.inputs.Of(kind), RoundUp(inputs, projection.row_multiple()) *
+                                    projection.in_features());
+    }
   }
   std::sort(pieces.begin(), pieces.end());
   for (std::size_t i = 1; i < pieces.size(); ++i) {
     EXPECT_LE(pieces[i - 1].second, pieces[i].first);
   }
-  EXPECT_LE(pieces.back().second, plan.arena_floats);
+  EXPECT_LE(pieces.back().second, plan.arena_lanes);
 }
 
 // What the engine counts with: the sum over requests bounds their batch.
-void ExpectArenaIsBounded(const LayerPlan& plan, const AttentionLayer* layer,
+void ExpectArenaIsBounded(const AttentionSpec& spec, const LayerPlan& plan,
+                          const AttentionLayer* layer,
                           std::span<const Sequence> sequences) {
   std::int64_t one_by_one = 0;
   for (const Sequence& sequence : sequences) {
-    one_by_one += ArenaFloats(kSpec, layer, {&sequence, 1});
+    one_by_one += ArenaLanes(spec, layer, {&sequence, 1});
   }
-  const std::int64_t batch = ArenaFloats(kSpec, layer, sequences);
-  EXPECT_LE(plan.arena_floats, batch);
+  const std::int64_t batch = ArenaLanes(spec, layer, sequences);
+  EXPECT_LE(plan.arena_lanes, batch);
   EXPECT_LE(batch, one_by_one);
 }
 
-void ExpectGoodPlans(const AttentionLayer* layer) {
+void ExpectGoodPlans(const AttentionSpec& spec, const AttentionLayer* layer) {
   const std::uint64_t seed = FirstSeed();
   std::mt19937 random(seed);
   for (int i = 0; i < 100; ++i) {
@@ -205,26 +247,65 @@ void ExpectGoodPlans(const AttentionLayer* layer) {
     const std::vector<Sequence> sequences = RandomSequences(random);
     const int workers = static_cast<int>(1 + random() % 16);
 
-    const LayerPlan plan = PlanLayer(kSpec, layer, sequences, workers);
+    const LayerPlan plan = PlanLayer(spec, layer, sequences, workers);
 
-    ExpectArenaIsBounded(plan, layer, sequences);
-    ExpectPiecesApart(plan, layer);
+    ExpectArenaIsBounded(spec, plan, layer, sequences);
+    ExpectPiecesApart(spec, plan, layer);
     ExpectRunsToTheEnd(plan, layer, sequences, random);
     if (testing::Test::HasFailure()) return;
   }
 }
 
+AttentionSpec SpecOfBf16() {
+  AttentionSpec spec = kSpec;
+  spec.compute_dtype = DType::kBF16;
+  return spec;
+}
+
+RandomLayer MakeLayer(const AttentionSpec& spec, std::int64_t kdim,
+                      std::int64_t vdim) {
+  return RandomAttention(FirstSeed())
+      .MakeProjected(spec, /*embed_dim=*/300, kdim, vdim, DType::kF32,
+                     /*has_bias=*/true);
+}
+
 TEST(LayerPlanTest, SdpaBatchesRunInOrderAndAreCoveredOnce) {
-  ExpectGoodPlans(nullptr);
+  ExpectGoodPlans(kSpec, nullptr);
+  ExpectGoodPlans(SpecOfBf16(), nullptr);
 }
 
 TEST(LayerPlanTest, ProjectedBatchesRunInOrderAndAreCoveredOnce) {
-  const RandomLayer layer =
-      RandomAttention(FirstSeed())
-          .MakeProjected(kSpec, /*embed_dim=*/300, /*kdim=*/600, /*vdim=*/500,
-                         DType::kF32,
-                         /*has_bias=*/true);
-  ExpectGoodPlans(&layer.model->layer());
+  const RandomLayer layer = MakeLayer(kSpec, 600, 500);
+  ExpectGoodPlans(kSpec, &layer.model->layer());
+}
+
+TEST(LayerPlanTest, Bf16BatchesRunInOrderAndAreCoveredOnce) {
+  if (!HasBf16Products()) GTEST_SKIP() << "needs AVX512_BF16";
+  const RandomLayer layer = MakeLayer(SpecOfBf16(), 300, 300);
+  ExpectGoodPlans(layer.spec, &layer.model->layer());
+}
+
+TEST(LayerPlanTest, RowsAreRoundedToBf16OnceForAllThatReadThem) {
+  if (!HasBf16Products()) GTEST_SKIP() << "needs AVX512_BF16";
+  const RandomLayer layer = MakeLayer(SpecOfBf16(), 300, 300);
+  const std::byte rows[2] = {};
+  Sequence sequence;
+  sequence.q_len = sequence.kv_len = 200;
+  sequence.queries = {.data = rows, .row_stride = 300};
+  sequence.keys = sequence.values = sequence.queries;
+  const auto inputs = [&] {
+    return PlanLayer(layer.spec, &layer.model->layer(), {&sequence, 1}, 1)
+        .inputs;
+  };
+  EXPECT_EQ(inputs().keys, inputs().queries);
+  EXPECT_EQ(inputs().values, inputs().queries);
+  sequence.values.data = rows + 1;
+  EXPECT_EQ(inputs().keys, inputs().queries);
+  EXPECT_NE(inputs().values, inputs().queries);
+  sequence.queries.dtype = sequence.keys.dtype = DType::kBF16;
+  EXPECT_EQ(inputs().queries, LayerPlan::Inputs::kInPlace);
+  EXPECT_EQ(inputs().keys, LayerPlan::Inputs::kInPlace);
+  EXPECT_NE(inputs().values, LayerPlan::Inputs::kInPlace);
 }
 
 TEST(LayerPlanTest, CausalTilesCostWhatTheirRowsMaySee) {

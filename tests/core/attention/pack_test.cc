@@ -24,13 +24,13 @@ class PackTest : public VectorTargetTest {
   }
 };
 
-TEST_P(PackTest, PackTransposedTurnsRowsIntoColumnsTimesAFactor) {
+TEST_P(PackTest, TransposeScaledTurnsRowsIntoColumnsTimesAFactor) {
   for (std::int64_t rows = 1; rows <= 9; ++rows) {
     for (std::int64_t columns = 1; columns <= 9; ++columns) {
       const std::vector<float> from = Counting(rows, 11);
       std::vector<float> to(static_cast<std::size_t>(columns * 16), kUntouched);
-      PackTransposed({from.data(), 11}, rows, columns, 2.0,
-                     {to.data() + 2, 16});
+      TransposeScaled({from.data(), 11}, rows, columns, 2.0,
+                      {to.data() + 2, 16});
       for (std::int64_t c = 0; c < columns; ++c) {
         for (std::int64_t i = 0; i < 16; ++i) {
           const std::int64_t r = i - 2;
@@ -101,8 +101,41 @@ TEST_P(PackTest, GatherRowsReadsUnalignedHalves) {
   GatherRows({.data = reinterpret_cast<const std::byte*>(bytes) + 1,
               .dtype = DType::kF16,
               .row_stride = 2},
-             1, 1, 2, to.data());
+             1, 1, 2, DType::kF32, reinterpret_cast<std::byte*>(to.data()));
   EXPECT_EQ(to, (std::vector<float>{3, 4}));
+}
+
+TEST_P(PackTest, GatherRowsRoundsToBf16WhatIsNot) {
+  // 1.01171875 lies in the middle of 0x3F81 and 0x3F82.
+  const std::vector<float> f32 = {9, 9, 9, 1.01171875F, -2.5F, 9};
+  std::vector<std::uint16_t> to(2);
+  GatherRows({.data = reinterpret_cast<const std::byte*>(f32.data()),
+              .dtype = DType::kF32,
+              .row_stride = 3},
+             1, 1, 2, DType::kBF16, reinterpret_cast<std::byte*>(to.data()));
+  EXPECT_EQ(to, (std::vector<std::uint16_t>{0x3F82, 0xC020}));
+  const std::vector<std::uint16_t> bf16 = {1, 2, 3, 4};
+  GatherRows({.data = reinterpret_cast<const std::byte*>(bf16.data()),
+              .dtype = DType::kBF16,
+              .row_stride = 2},
+             1, 1, 2, DType::kBF16, reinterpret_cast<std::byte*>(to.data()));
+  EXPECT_EQ(to, (std::vector<std::uint16_t>{3, 4}));
+}
+
+// Any bits: lanes of two bf16 may look like a signalling NaN.
+TEST_P(PackTest, TransposeMovesEveryBit) {
+  constexpr std::int64_t kRows = 7;
+  constexpr std::int64_t kColumns = 9;
+  std::vector<std::uint32_t> from(kRows * kColumns);
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    from[i] = 0x7F800001u + static_cast<std::uint32_t>(i);
+  }
+  std::vector<std::uint32_t> to(kColumns * kRows);
+  Transpose({reinterpret_cast<const float*>(from.data()), kColumns}, kRows,
+            kColumns, {reinterpret_cast<float*>(to.data()), kRows});
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    EXPECT_EQ(to[i % kColumns * kRows + i / kColumns], from[i]) << i;
+  }
 }
 
 ATTENTION_ON_EVERY_VECTOR_TARGET(PackTest);

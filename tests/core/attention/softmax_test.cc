@@ -9,6 +9,8 @@
 #include <random>
 #include <vector>
 
+#include "core/tensor/convert_dtype.h"
+#include "tests/support/bf16_target_test.h"
 #include "tests/support/vector_target_test.h"
 
 namespace attention {
@@ -30,7 +32,7 @@ class SoftmaxTest : public VectorTargetTest {
     float max = -kInf;
     float sum = 0;
     float rescale = 0;
-    SoftmaxTile({&block, 1}, 1, &limit, {&max, &sum, &rescale});
+    SoftmaxTile({&block, 1}, 1, &limit, DType::kF32, {&max, &sum, &rescale});
     return sum;
   }
 };
@@ -97,7 +99,7 @@ TEST_P(SoftmaxTest, NanMakesItsRowNanAndNoOther) {
     float max[] = {-kInf, -kInf};
     float sum[] = {0, 0};
     float rescale[] = {0, 0};
-    SoftmaxTile({&block, 1}, 2, limits, {max, sum, rescale});
+    SoftmaxTile({&block, 1}, 2, limits, DType::kF32, {max, sum, rescale});
     EXPECT_TRUE(std::isnan(sum[0])) << at;
     EXPECT_EQ(sum[1], 48.0F) << at;
   }
@@ -127,8 +129,8 @@ TEST_P(SoftmaxTest, BlockAfterBlockEqualsAllAtOnce) {
   const ScoreBlock blocks[] = {
       {.scores = first.data(), .first_key = 0, .width = 32},
       {.scores = second.data(), .first_key = 32, .width = 16}};
-  SoftmaxTile({&blocks[0], 1}, 1, &limit, {&max, &sum, &rescale});
-  SoftmaxTile({&blocks[1], 1}, 1, &limit, {&max, &sum, &rescale});
+  SoftmaxTile({&blocks[0], 1}, 1, &limit, DType::kF32, {&max, &sum, &rescale});
+  SoftmaxTile({&blocks[1], 1}, 1, &limit, DType::kF32, {&max, &sum, &rescale});
 
   EXPECT_NEAR(sum, expected_sum, kRelTol * expected_sum);
   for (std::size_t k = 0; k < 32; ++k) {
@@ -140,6 +142,60 @@ TEST_P(SoftmaxTest, BlockAfterBlockEqualsAllAtOnce) {
 }
 
 ATTENTION_ON_EVERY_VECTOR_TARGET(SoftmaxTest);
+
+using Bf16SoftmaxTest = Bf16TargetTest;
+
+ATTENTION_ON_EVERY_VECTOR_TARGET(Bf16SoftmaxTest);
+
+// The same numbers, rounded, at the beginning of their row; sums and maxima to
+// the bit.
+TEST_P(Bf16SoftmaxTest, RoundsWhatF32Gives) {
+  std::mt19937 random(17);
+  std::uniform_real_distribution<float> uniform(-20, 20);
+  constexpr std::int64_t kWidth = 80;
+  for (std::int64_t limit = 0; limit <= kWidth; ++limit) {
+    SCOPED_TRACE(testing::Message() << "limit " << limit);
+    std::vector<float> scores(2 * kWidth);
+    for (float& score : scores) score = uniform(random);
+    std::vector<float> rounded = scores;
+    const std::int64_t limits[] = {limit, kWidth};
+    float max[2][2] = {{-kInf, -kInf}, {-kInf, -kInf}};
+    float sum[2][2] = {};
+    float rescale[2][2] = {};
+    const ScoreBlock as_f32{.scores = scores.data(), .width = kWidth};
+    const ScoreBlock as_bf16{.scores = rounded.data(), .width = kWidth};
+    SoftmaxTile({&as_f32, 1}, 2, limits, DType::kF32,
+                {max[0], sum[0], rescale[0]});
+    SoftmaxTile({&as_bf16, 1}, 2, limits, DType::kBF16,
+                {max[1], sum[1], rescale[1]});
+    for (int row = 0; row < 2; ++row) {
+      EXPECT_EQ(max[0][row], max[1][row]);
+      EXPECT_EQ(sum[0][row], sum[1][row]);
+      std::vector<float> got(kWidth);
+      ConvertToF32(
+          reinterpret_cast<const std::byte*>(rounded.data() + row * kWidth),
+          DType::kBF16, kWidth, got.data());
+      for (std::size_t k = 0; k < kWidth; ++k) {
+        const float expected =
+            scores[static_cast<std::size_t>(row) * kWidth + k];
+        EXPECT_NEAR(got[k], expected, expected * 0x1p-8) << k;
+      }
+    }
+  }
+}
+
+TEST_P(Bf16SoftmaxTest, NanMakesTheSumOfItsRowNan) {
+  std::vector<float> scores(32, 0.5F);
+  scores[3] = kNan;
+  const ScoreBlock block{.scores = scores.data(), .width = 16};
+  const std::int64_t limits[] = {16, 16};
+  float max[] = {-kInf, -kInf};
+  float sum[] = {0, 0};
+  float rescale[] = {0, 0};
+  SoftmaxTile({&block, 1}, 2, limits, DType::kBF16, {max, sum, rescale});
+  EXPECT_TRUE(std::isnan(sum[0]));
+  EXPECT_EQ(sum[1], 16.0F);
+}
 
 }  // namespace
 }  // namespace attention

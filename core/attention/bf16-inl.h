@@ -1,0 +1,70 @@
+// Two instructions for bf16 that Highway 1.0 does not have yet. Included once
+// for each instruction set.
+//
+// In assembler, because the intrinsics need a compiler flag that Highway does
+// not give to this instruction set. Where there is no such instruction set the
+// same is done step by step, for tests only.
+#if defined(CORE_ATTENTION_BF16_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef CORE_ATTENTION_BF16_INL_H_
+#undef CORE_ATTENTION_BF16_INL_H_
+#else
+#define CORE_ATTENTION_BF16_INL_H_
+#endif
+
+#include <cstdint>
+
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace attention::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+// sum[i] + a[2i] * b[2i] + a[2i + 1] * b[2i + 1], where lane i of `a` and `b`
+// holds two bf16, the first in its lower half.
+// REQUIRES: HasBf16Products(), where vectors have 512 bits.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V AddProductsOfPairs([[maybe_unused]] D d, V a, V b, V sum) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+  static_assert(hn::MaxLanes(d) == 16);
+  asm("vdpbf16ps %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "v"(b.raw));
+  return sum;
+#else
+  const hn::RebindToUnsigned<D> du;
+  const auto high = hn::Set(du, 0xFFFF0000u);
+  const auto first = [&](V pairs) {
+    return hn::BitCast(d, hn::ShiftLeft<16>(hn::BitCast(du, pairs)));
+  };
+  const auto second = [&](V pairs) {
+    return hn::BitCast(d, hn::And(hn::BitCast(du, pairs), high));
+  };
+  return hn::MulAdd(second(a), second(b), hn::MulAdd(first(a), first(b), sum));
+#endif
+}
+
+// To nearest even; NaN stays NaN.
+// REQUIRES: HasBf16Products(), where vectors have 512 bits.
+template <class D, class DU16 = hn::Rebind<std::uint16_t, D>>
+HWY_INLINE hn::Vec<DU16> RoundToBf16([[maybe_unused]] D d, hn::Vec<D> values) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+  static_assert(hn::MaxLanes(d) == 16);
+  hn::Vec<DU16> rounded;
+  asm("vcvtneps2bf16 %1, %0" : "=v"(rounded.raw) : "v"(values.raw));
+  return rounded;
+#else
+  const hn::RebindToUnsigned<D> du;
+  const hn::RebindToSigned<D> di;
+  const auto bits = hn::BitCast(du, values);
+  const auto is_odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1));
+  const auto rounded = hn::Add(bits, hn::Add(is_odd, hn::Set(du, 0x7FFF)));
+  const auto quiet = hn::Or(bits, hn::Set(du, 0x00400000));
+  const auto is_number = hn::RebindMask(du, hn::Eq(values, values));
+  const auto result = hn::IfThenElse(is_number, rounded, quiet);
+  return hn::DemoteTo(DU16(), hn::BitCast(di, hn::ShiftRight<16>(result)));
+#endif
+}
+
+}  // namespace attention::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // per target
