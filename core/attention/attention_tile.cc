@@ -43,8 +43,8 @@ class TileRun {
     scratch.state.Reserve(tile.rows *
                           (4 * sizeof(float) + sizeof(std::int64_t)));
     limits_ = reinterpret_cast<std::int64_t*>(scratch.state.bytes());
-    state_.max = reinterpret_cast<float*>(limits_ + tile.rows);
-    state_.sum = state_.max + tile.rows;
+    state_.shift = reinterpret_cast<float*>(limits_ + tile.rows);
+    state_.sum = state_.shift + tile.rows;
     state_.rescale = state_.sum + tile.rows;
     inverse_sum_ = state_.rescale + tile.rows;
     for (std::int64_t r = 0; r < tile.rows; ++r) {
@@ -104,7 +104,7 @@ class TileRun {
   }
 
   void AttendHead(std::int64_t head) {
-    std::fill_n(state_.max, tile_.rows,
+    std::fill_n(state_.shift, tile_.rows,
                 -std::numeric_limits<float>::infinity());
     std::fill_n(state_.sum, tile_.rows, 0.0F);
     if (blocks_.empty()) {
@@ -134,7 +134,7 @@ class TileRun {
 
   void Softmax(std::span<const ScoreBlock> blocks, DType dtype, RowRange rows) {
     SoftmaxTile(blocks, rows.count, limits_ + rows.first, dtype,
-                {state_.max + rows.first, state_.sum + rows.first,
+                {state_.shift + rows.first, state_.sum + rows.first,
                  state_.rescale + rows.first});
   }
 

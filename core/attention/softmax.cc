@@ -1,6 +1,7 @@
 #include "core/attention/softmax.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -19,82 +20,131 @@ namespace {
 using D = hn::CappedTag<float, 16>;
 using V = hn::Vec<D>;
 
-constexpr float kMinusInf = -std::numeric_limits<float>::infinity();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-// 2^x for x <= 0, within 1 ulp; exactly 1 at 0, 0 below -126, NaN for NaN.
-//
-// x = n + f with n whole and |f| <= 1/2. 2^f is a polynomial, minimax in
-// relative error (2e-9); 2^n goes into the exponent.
-HWY_INLINE V Exp2(D d, V x) {
-  const hn::Rebind<std::int32_t, D> di;
-  // Adding 1.5 * 2^23 leaves n in the low bits of the mantissa.
-  const V magic = hn::Set(d, 12582912.0F);
-  const V shifted = hn::Add(x, magic);
-  const V f = hn::Sub(x, hn::Sub(shifted, magic));
-  V p = hn::Set(d, 1.53458120e-4F);
-  p = hn::MulAdd(p, f, hn::Set(d, 1.33999312e-3F));
-  p = hn::MulAdd(p, f, hn::Set(d, 9.61848889e-3F));
-  p = hn::MulAdd(p, f, hn::Set(d, 5.55032876e-2F));
-  p = hn::MulAdd(p, f, hn::Set(d, 2.40226467e-1F));
-  p = hn::MulAdd(p, f, hn::Set(d, 6.93147206e-1F));
-  p = hn::MulAdd(p, f, hn::Set(d, 1.0F));
-  const auto exponent = hn::ShiftLeft<23>(hn::BitCast(di, shifted));
-  const V result = hn::BitCast(d, hn::Add(hn::BitCast(di, p), exponent));
-  // Written so that NaN is kept.
-  return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -126.0F)), result);
-}
-
-// The largest of `count` scores and `start`. May miss a NaN.
-HWY_INLINE float RowMax(D d, const float* scores, std::int64_t count,
-                        float start) {
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  V max0 = hn::Set(d, start);
-  V max1 = max0;
-  V max2 = max0;
-  V max3 = max0;
-  std::int64_t k = 0;
-  for (; k + 4 * lanes <= count; k += 4 * lanes) {
-    max0 = hn::Max(max0, hn::LoadU(d, scores + k));
-    max1 = hn::Max(max1, hn::LoadU(d, scores + k + lanes));
-    max2 = hn::Max(max2, hn::LoadU(d, scores + k + 2 * lanes));
-    max3 = hn::Max(max3, hn::LoadU(d, scores + k + 3 * lanes));
-  }
-  for (; k + lanes <= count; k += lanes) {
-    max0 = hn::Max(max0, hn::LoadU(d, scores + k));
-  }
-  float max = hn::GetLane(
-      hn::MaxOfLanes(d, hn::Max(hn::Max(max0, max1), hn::Max(max2, max3))));
-  for (; k < count; ++k) max = std::max(max, scores[k]);
-  return max;
-}
+// What a score is taken relative to: the largest one, rounded up. As a whole
+// number it goes into the exponent, and what was summed with another one is
+// rescaled by a power of two, exactly.
+struct Shift {
+  float value = -kInfinity;
+  // Beyond, scores are so coarse that they are reduced by subtraction first.
+  bool is_far() const { return !(std::abs(value) <= 0x1p20F); }
+};
 
 // Element k of a row of results. Those of bf16 trail behind the scores that are
 // still to be read.
 struct AsF32 {
+  // 2^f for |f| <= 1/2 but for the constant 1, minimax in relative error.
+  static HWY_INLINE V Exp2OfFraction(D d, V f) {
+    V p = hn::Set(d, 1.32647273e-3F);  // 9e-8
+    p = hn::MulAdd(p, f, hn::Set(d, 9.67151299e-3F));
+    p = hn::MulAdd(p, f, hn::Set(d, 5.55073358e-2F));
+    p = hn::MulAdd(p, f, hn::Set(d, 2.40222424e-1F));
+    p = hn::MulAdd(p, f, hn::Set(d, 6.93147004e-1F));
+    return hn::MulAdd(p, f, hn::Set(d, 1.0F));
+  }
   static HWY_INLINE void Store(D d, V values, float* row, std::int64_t k) {
     hn::StoreU(values, d, row + k);
   }
 };
 struct AsBf16 {
+  // The same, for what is rounded to 8 bits.
+  static HWY_INLINE V Exp2OfFraction(D d, V f) {
+    V p = hn::Set(d, 5.50089329e-2F);  // 1e-4
+    p = hn::MulAdd(p, f, hn::Set(d, 2.42210954e-1F));
+    p = hn::MulAdd(p, f, hn::Set(d, 6.93282902e-1F));
+    return hn::MulAdd(p, f, hn::Set(d, 1.0F));
+  }
   static HWY_INLINE void Store(D d, V values, float* row, std::int64_t k) {
     hn::StoreU(RoundToBf16(d, values), hn::Rebind<std::uint16_t, D>(),
                reinterpret_cast<std::uint16_t*>(row) + k);
   }
 };
 
-// scores = 2^(scores - max), and 0 from `count` to `width`; returns the sum.
-// REQUIRES: width is a multiple of 16, so of every vector.
+// 2^(x - shift) for x <= shift that are no NaN; between 0 and 2^-126 where it
+// is less than that, and 0 from 2^-127 down.
+//
+// x - shift = n + f with n whole and |f| <= 1/2. 2^f is a polynomial; 2^n goes
+// into the exponent, where -127 makes 0 of the 1 that 2^0 is.
 template <class Result>
-HWY_INLINE float RowExp(D d, float* scores, std::int64_t count,
-                        std::int64_t width, float max) {
+class Exp2 {
+ public:
+  Exp2(D d, Shift shift)
+      : offset_(hn::Set(d, shift.is_far() ? shift.value : 0.0F)),
+        magic_(hn::Set(d, shift.is_far() ? kMagic : kMagic - shift.value)),
+        least_(hn::Set(d, shift.is_far() ? -127.0F : shift.value - 127.0F)) {}
+
+  template <bool kIsFar>
+  HWY_INLINE V Of(D d, V x) const {
+    const hn::Rebind<std::int32_t, D> di;
+    if constexpr (kIsFar) x = hn::Sub(x, offset_);
+    x = hn::Max(x, least_);
+    const V shifted = hn::Add(x, magic_);
+    const V f = hn::Sub(x, hn::Sub(shifted, magic_));
+    const V p = Result::Exp2OfFraction(d, f);
+    const auto exponent = hn::ShiftLeft<23>(hn::BitCast(di, shifted));
+    return hn::BitCast(d, hn::Add(hn::BitCast(di, p), exponent));
+  }
+
+ private:
+  // 1.5 * 2^23, beside which the lowest bit of the mantissa counts ones: adding
+  // it rounds, and leaves n in the low bits.
+  static constexpr float kMagic = 12582912.0F;
+
+  V offset_;
+  V magic_;
+  V least_;
+};
+
+bool HasNan(const float* scores, std::int64_t count) {
+  return std::any_of(scores, scores + count,
+                     [](float score) { return std::isnan(score); });
+}
+
+// Of `count` scores and `start`; NaN when one of them is.
+HWY_INLINE float RowMax(D d, const float* scores, std::int64_t count,
+                        float start) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  const V vmax = hn::Set(d, max);
+  V max0 = hn::Set(d, start);
+  V max1 = max0;
+  // A maximum may miss a NaN, a sum does not.
   V sum0 = hn::Zero(d);
   V sum1 = sum0;
   std::int64_t k = 0;
   for (; k + 2 * lanes <= count; k += 2 * lanes) {
-    const V p0 = Exp2(d, hn::Sub(hn::LoadU(d, scores + k), vmax));
-    const V p1 = Exp2(d, hn::Sub(hn::LoadU(d, scores + k + lanes), vmax));
+    const V x0 = hn::LoadU(d, scores + k);
+    const V x1 = hn::LoadU(d, scores + k + lanes);
+    max0 = hn::Max(max0, x0);
+    max1 = hn::Max(max1, x1);
+    sum0 = hn::Add(sum0, x0);
+    sum1 = hn::Add(sum1, x1);
+  }
+  for (; k < count; k += lanes) {
+    const auto mask = hn::FirstN(d, static_cast<std::size_t>(count - k));
+    const V x = hn::LoadU(d, scores + k);
+    max0 = hn::Max(max0, hn::IfThenElse(mask, x, hn::Set(d, -kInfinity)));
+    sum0 = hn::Add(sum0, hn::IfThenElseZero(mask, x));
+  }
+  const V sum = hn::Add(sum0, sum1);
+  // Inf less Inf is none either.
+  if (!hn::AllTrue(d, hn::Eq(sum, sum)) && HasNan(scores, count)) return kNan;
+  return hn::GetLane(hn::MaxOfLanes(d, hn::Max(max0, max1)));
+}
+
+// scores = 2^(scores - shift), and 0 from `count` to `width`; returns the sum.
+// REQUIRES: width is a multiple of 16, so of every vector.
+template <class Result, bool kIsFar>
+HWY_INLINE float RowExp(D d, float* scores, std::int64_t count,
+                        std::int64_t width, Shift shift) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const Exp2<Result> exp2(d, shift);
+  V sum0 = hn::Zero(d);
+  V sum1 = sum0;
+  std::int64_t k = 0;
+  for (; k + 2 * lanes <= count; k += 2 * lanes) {
+    const V p0 = exp2.template Of<kIsFar>(d, hn::LoadU(d, scores + k));
+    const V p1 = exp2.template Of<kIsFar>(d, hn::LoadU(d, scores + k + lanes));
     Result::Store(d, p0, scores, k);
     Result::Store(d, p1, scores, k + lanes);
     sum0 = hn::Add(sum0, p0);
@@ -103,7 +153,7 @@ HWY_INLINE float RowExp(D d, float* scores, std::int64_t count,
   for (; k < count; k += lanes) {
     const auto mask = hn::FirstN(d, static_cast<std::size_t>(count - k));
     const V p = hn::IfThenElseZero(
-        mask, Exp2(d, hn::Sub(hn::LoadU(d, scores + k), vmax)));
+        mask, exp2.template Of<kIsFar>(d, hn::LoadU(d, scores + k)));
     Result::Store(d, p, scores, k);
     sum0 = hn::Add(sum0, p);
   }
@@ -111,65 +161,83 @@ HWY_INLINE float RowExp(D d, float* scores, std::int64_t count,
   return hn::GetLane(hn::SumOfLanes(d, hn::Add(sum0, sum1)));
 }
 
-bool HasNan(const float* scores, std::int64_t count) {
-  return std::any_of(scores, scores + count,
-                     [](float score) { return std::isnan(score); });
-}
-
 // Keys of `block` below the limit of a row.
 std::int64_t ValidKeys(const ScoreBlock& block, std::int64_t limit) {
   return std::clamp<std::int64_t>(limit - block.first_key, 0, block.width);
 }
 
-// A row without any key: zeros, unless a NaN hid from the maximum.
-float ExcludedRow(std::span<const ScoreBlock> blocks, std::int64_t row,
-                  std::int64_t limit) {
-  bool has_nan = false;
-  for (const ScoreBlock& block : blocks) {
-    float* scores = block.scores + row * block.width;
-    has_nan = has_nan || HasNan(scores, ValidKeys(block, limit));
-  }
-  const float value = has_nan ? std::numeric_limits<float>::quiet_NaN() : 0.0F;
+void FillRow(std::span<const ScoreBlock> blocks, std::int64_t row,
+             std::int64_t limit, float value) {
   for (const ScoreBlock& block : blocks) {
     float* scores = block.scores + row * block.width;
     std::fill_n(scores, block.width, 0.0F);
     std::fill_n(scores, ValidKeys(block, limit), value);
   }
-  return value;
 }
 
-// 2^(before - after), mostly without the call: nothing came before the first
-// block, and often the largest score is in it.
-float Rescale(float before, float after) {
-  if (before == kMinusInf) return 0.0F;
-  return before == after ? 1.0F : std::exp2(before - after);
+// 2^(before - after) of whole numbers, of which `after` is no smaller.
+float Rescale(Shift before, Shift after) {
+  const float exponent = before.value - after.value;
+  // Also when nothing came before.
+  if (!(exponent >= -126.0F)) return 0.0F;
+  return std::bit_cast<float>((static_cast<std::int32_t>(exponent) + 127)
+                              << 23);
+}
+
+template <class Result, bool kIsFar>
+float RowExpOfBlocks(std::span<const ScoreBlock> blocks, std::int64_t row,
+                     std::int64_t limit, Shift shift) {
+  const D d;
+  float sum = 0;
+  for (const ScoreBlock& block : blocks) {
+    sum += RowExp<Result, kIsFar>(d, block.scores + row * block.width,
+                                  ValidKeys(block, limit), block.width, shift);
+  }
+  return sum;
+}
+
+// Of a row whose largest score is `max`.
+template <class Result>
+void WeighRow(std::span<const ScoreBlock> blocks, std::int64_t row,
+              std::int64_t limit, float max, const SoftmaxState& state) {
+  state.rescale[row] = 1;
+  // With +Inf it would be Inf / Inf.
+  if (!(max < kInfinity)) {
+    FillRow(blocks, row, limit, kNan);
+    state.sum[row] = kNan;
+    return;
+  }
+  const Shift before{state.shift[row]};
+  const Shift after{std::max(before.value, std::ceil(max))};
+  if (after.value == -kInfinity) {
+    FillRow(blocks, row, limit, 0.0F);
+    return;
+  }
+  const float rescale = Rescale(before, after);
+  state.shift[row] = after.value;
+  state.rescale[row] = rescale;
+  const float sum =
+      after.is_far() ? RowExpOfBlocks<Result, true>(blocks, row, limit, after)
+                     : RowExpOfBlocks<Result, false>(blocks, row, limit, after);
+  state.sum[row] = state.sum[row] * rescale + sum;
 }
 
 template <class Result>
 void SoftmaxRows(std::span<const ScoreBlock> blocks, std::int64_t rows,
                  const std::int64_t* limits, const SoftmaxState& state) {
   const D d;
+  // All maxima first: one takes long to reduce, and many are reduced at once.
   for (std::int64_t row = 0; row < rows; ++row) {
-    const float max_before = state.max[row];
-    float max = max_before;
+    float max = -kInfinity;
     for (const ScoreBlock& block : blocks) {
       max = RowMax(d, block.scores + row * block.width,
                    ValidKeys(block, limits[row]), max);
+      if (std::isnan(max)) break;
     }
-    state.max[row] = max;
-    if (max == kMinusInf) {
-      state.rescale[row] = 1.0F;
-      state.sum[row] += ExcludedRow(blocks, row, limits[row]);
-      continue;
-    }
-    const float rescale = Rescale(max_before, max);
-    state.rescale[row] = rescale;
-    float sum = state.sum[row] * rescale;
-    for (const ScoreBlock& block : blocks) {
-      sum += RowExp<Result>(d, block.scores + row * block.width,
-                            ValidKeys(block, limits[row]), block.width, max);
-    }
-    state.sum[row] = sum;
+    state.rescale[row] = max;
+  }
+  for (std::int64_t row = 0; row < rows; ++row) {
+    WeighRow<Result>(blocks, row, limits[row], state.rescale[row], state);
   }
 }
 

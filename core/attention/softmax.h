@@ -1,6 +1,8 @@
 // Softmax over tiles of scores, in the exp2 domain.
 //
-// Scores come multiplied by log2(e), so that softmax(x) is 2^(x - max) / sum.
+// Scores come multiplied by log2(e), so that softmax(x) is 2^(x - shift) / sum,
+// where shift is the largest score, rounded up to a whole number: then 2^shift
+// is exact, and so is going from one shift to another.
 #ifndef CORE_ATTENTION_SOFTMAX_H_
 #define CORE_ATTENTION_SOFTMAX_H_
 
@@ -19,17 +21,18 @@ struct ScoreBlock {
   std::int64_t width = 0;
 };
 
-// What is known of each row so far. Before the first block: max -Inf, sum 0.
+// What is known of each row so far. Before the first block: shift -Inf, sum 0.
 struct SoftmaxState {
-  float* max = nullptr;      // [rows], the largest score seen
-  float* sum = nullptr;      // [rows], of 2^(score - max)
-  float* rescale = nullptr;  // [rows], out: 2^(max before - max after)
+  float* shift = nullptr;    // [rows], the largest score seen, rounded up
+  float* sum = nullptr;      // [rows], of 2^(score - shift)
+  float* rescale = nullptr;  // [rows], out: 2^(shift before - shift after)
 };
 
-// Replaces scores with 2^(score - max) where max is over the blocks and what
-// the state holds; keys at or beyond limits[row] get 0. Updates the state; what
-// was summed with the old max is to be multiplied by `rescale`. A row whose
-// scores are all -Inf gets zeros; NaN makes its row NaN (its sum at least).
+// Replaces scores with 2^(score - shift) where the shift is over the blocks and
+// what the state holds; what is below 2^-126 is between it and 0, and keys at
+// or beyond limits[row] get 0. Updates the state; what was summed with the old
+// shift is to be multiplied by `rescale`. A row whose scores are all -Inf gets
+// zeros; NaN and +Inf make their row NaN (its sum at least).
 // Results are written as `dtype`: kF32, or kBF16 (REQUIRES: HasBf16Products()),
 // then into the first half of their row; sums are of f32 either way.
 // Thread-safe.

@@ -16,7 +16,7 @@ struct WorkerScratch {
   AlignedBuffer scores;    // scores, then unnormalised weights of a block
   AlignedBuffer contexts;  // contexts of a block
   AlignedBuffer average;   // head average of a block
-  AlignedBuffer state;     // maxima, sums and limits of the rows of a block
+  AlignedBuffer state;     // shifts, sums and limits of the rows of a block
 };
 
 }  // namespace attention
