@@ -147,7 +147,7 @@ bool HasBertLayers(const Checkpoint& checkpoint) {
 
 absl::StatusOr<std::vector<std::shared_ptr<const Model>>> LoadBertModels(
     const std::string& name, const Checkpoint& checkpoint,
-    const JsonFile& config) {
+    const JsonFile& config, DType compute_dtype) {
   ATTENTION_ASSIGN_OR_RETURN(const std::int64_t width,
                              config.RequireCount("hidden_size"));
   ATTENTION_ASSIGN_OR_RETURN(const std::int64_t heads,
@@ -160,7 +160,8 @@ absl::StatusOr<std::vector<std::shared_ptr<const Model>>> LoadBertModels(
   const AttentionSpec spec{.num_heads = heads,
                            .num_kv_heads = heads,
                            .head_dim = width / heads,
-                           .v_head_dim = width / heads};
+                           .v_head_dim = width / heads,
+                           .compute_dtype = compute_dtype};
   ATTENTION_ASSIGN_OR_RETURN(const BertLayers layers,
                              FindLayers(checkpoint, config));
   std::vector<std::shared_ptr<const Model>> models;

@@ -11,6 +11,7 @@
 #include "core/model/checkpoint.h"
 #include "core/model/json_file.h"
 #include "core/model/model.h"
+#include "core/tensor/dtype.h"
 
 namespace attention {
 
@@ -20,10 +21,11 @@ bool HasBertLayers(const Checkpoint& checkpoint);
 
 // Layer N becomes the model NAME/N. Widths and heads are hidden_size and
 // num_attention_heads of `config`; all layers from 0 on must be there, and
-// num_hidden_layers of them when `config` says how many.
+// num_hidden_layers of them when `config` says how many. All compute in
+// `compute_dtype`.
 absl::StatusOr<std::vector<std::shared_ptr<const Model>>> LoadBertModels(
     const std::string& name, const Checkpoint& checkpoint,
-    const JsonFile& config);
+    const JsonFile& config, DType compute_dtype);
 
 }  // namespace attention
 

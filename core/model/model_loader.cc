@@ -57,7 +57,7 @@ absl::Status NoAttentionError(const Checkpoint& checkpoint) {
 }  // namespace
 
 absl::StatusOr<std::vector<std::shared_ptr<const Model>>> LoadModels(
-    const std::string& name, const std::string& path) {
+    const std::string& name, const std::string& path, DType compute_dtype) {
   ATTENTION_ASSIGN_OR_RETURN(const Checkpoint checkpoint, OpenCheckpoint(path));
   const std::string config_path =
       (std::filesystem::path(checkpoint.path()).parent_path() / "config.json")
@@ -65,17 +65,17 @@ absl::StatusOr<std::vector<std::shared_ptr<const Model>>> LoadModels(
   if (HasBertLayers(checkpoint)) {
     ATTENTION_ASSIGN_OR_RETURN(const JsonFile config,
                                ReadJsonFile(config_path));
-    return LoadBertModels(name, checkpoint, config);
+    return LoadBertModels(name, checkpoint, config, compute_dtype);
   }
   if (HasTorchMha(checkpoint)) {
-    return LoadTorchMha(name, checkpoint, config_path);
+    return LoadTorchMha(name, checkpoint, config_path, compute_dtype);
   }
   return NoAttentionError(checkpoint);
 }
 
 absl::StatusOr<std::vector<std::shared_ptr<const Model>>> LoadEmbeddedModels(
     const std::string& name, absl::string_view config_json,
-    std::span<const std::byte> safetensors) {
+    std::span<const std::byte> safetensors, DType compute_dtype) {
   ATTENTION_ASSIGN_OR_RETURN(
       const Checkpoint checkpoint,
       Checkpoint::Parse("embedded model.safetensors", safetensors));
@@ -83,7 +83,7 @@ absl::StatusOr<std::vector<std::shared_ptr<const Model>>> LoadEmbeddedModels(
       const JsonFile config,
       ParseJsonObject("embedded config.json", config_json));
   if (!HasBertLayers(checkpoint)) return NoAttentionError(checkpoint);
-  return LoadBertModels(name, checkpoint, config);
+  return LoadBertModels(name, checkpoint, config, compute_dtype);
 }
 
 }  // namespace attention

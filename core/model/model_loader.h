@@ -22,19 +22,23 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/model/model.h"
+#include "core/tensor/dtype.h"
 
 namespace attention {
 
-// Loads what is at `path` under the name `name`. Errors name the file, what is
-// wrong with it and what would be right.
+// Loads what is at `path` under the name `name`, to compute in `compute_dtype`,
+// whatever type the file stores. Errors name the file, what is wrong with it
+// and what would be right; what AttentionSpec::Validate says of the type is
+// one.
 absl::StatusOr<std::vector<std::shared_ptr<const Model>>> LoadModels(
-    const std::string& name, const std::string& path);
+    const std::string& name, const std::string& path,
+    DType compute_dtype = DType::kF32);
 
 // The Hugging Face layout from memory that lives as long as the models, such as
 // the demo model inside the server's binary.
 absl::StatusOr<std::vector<std::shared_ptr<const Model>>> LoadEmbeddedModels(
     const std::string& name, absl::string_view config_json,
-    std::span<const std::byte> safetensors);
+    std::span<const std::byte> safetensors, DType compute_dtype = DType::kF32);
 
 }  // namespace attention
 

@@ -158,7 +158,7 @@ absl::StatusOr<ProjectionWeights> GetWeights(const Checkpoint& checkpoint,
 
 absl::StatusOr<std::shared_ptr<const Model>> LoadLayer(
     const std::string& name, const Checkpoint& checkpoint,
-    const std::string& prefix, std::int64_t heads) {
+    const std::string& prefix, std::int64_t heads, DType compute_dtype) {
   ATTENTION_ASSIGN_OR_RETURN(ProjectionWeights weights,
                              GetWeights(checkpoint, prefix));
   const std::int64_t width = weights.embed_dim();
@@ -170,7 +170,8 @@ absl::StatusOr<std::shared_ptr<const Model>> LoadLayer(
   const AttentionSpec spec{.num_heads = heads,
                            .num_kv_heads = heads,
                            .head_dim = width / heads,
-                           .v_head_dim = width / heads};
+                           .v_head_dim = width / heads,
+                           .compute_dtype = compute_dtype};
   absl::StatusOr<std::shared_ptr<const Model>> model =
       Model::Create(name, spec, std::move(weights));
   if (model.ok()) return model;
@@ -187,7 +188,7 @@ bool HasTorchMha(const Checkpoint& checkpoint) {
 
 absl::StatusOr<std::vector<std::shared_ptr<const Model>>> LoadTorchMha(
     const std::string& name, const Checkpoint& checkpoint,
-    const std::string& config_path) {
+    const std::string& config_path, DType compute_dtype) {
   ATTENTION_ASSIGN_OR_RETURN(const std::int64_t heads,
                              GetNumHeads(checkpoint, config_path));
   const std::vector<std::string> prefixes = FindPrefixes(checkpoint);
@@ -197,7 +198,7 @@ absl::StatusOr<std::vector<std::shared_ptr<const Model>>> LoadTorchMha(
         prefixes.size() == 1 ? name : absl::StrCat(name, "/", i);
     ATTENTION_ASSIGN_OR_RETURN(
         std::shared_ptr<const Model> model,
-        LoadLayer(layer_name, checkpoint, prefixes[i], heads));
+        LoadLayer(layer_name, checkpoint, prefixes[i], heads, compute_dtype));
     models.push_back(std::move(model));
   }
   return models;

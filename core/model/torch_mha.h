@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "core/model/checkpoint.h"
 #include "core/model/model.h"
+#include "core/tensor/dtype.h"
 
 namespace attention {
 
@@ -20,10 +21,10 @@ bool HasTorchMha(const Checkpoint& checkpoint);
 // One layer becomes the model NAME, several become NAME/0, NAME/1, ... in the
 // natural order of their prefixes. The number of heads is `num_heads` of the
 // checkpoint's metadata, or of the JSON file at `config_path`, which is opened
-// only then.
+// only then. All compute in `compute_dtype`.
 absl::StatusOr<std::vector<std::shared_ptr<const Model>>> LoadTorchMha(
     const std::string& name, const Checkpoint& checkpoint,
-    const std::string& config_path);
+    const std::string& config_path, DType compute_dtype);
 
 }  // namespace attention
 

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "core/attention/isa.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/core/model/model_directory.h"
@@ -40,19 +41,22 @@ TestTensors BertTensors(int layers, const std::string& prefix = "",
 }
 
 absl::StatusOr<std::vector<std::shared_ptr<const Model>>> Load(
-    const TestTensors& tensors, const std::string& config = kConfig) {
+    const TestTensors& tensors, const std::string& config = kConfig,
+    DType compute_dtype = DType::kF32) {
   const ModelDirectory directory;
   directory.WriteTensors("model.safetensors", tensors);
   const Checkpoint checkpoint =
       Checkpoint::Open(directory.PathOf("model.safetensors")).value();
   EXPECT_TRUE(HasBertLayers(checkpoint));
   return LoadBertModels("m", checkpoint,
-                        ParseJsonObject("config.json", config).value());
+                        ParseJsonObject("config.json", config).value(),
+                        compute_dtype);
 }
 
 std::string LoadError(const TestTensors& tensors,
-                      const std::string& config = kConfig) {
-  const absl::Status status = Load(tensors, config).status();
+                      const std::string& config = kConfig,
+                      DType compute_dtype = DType::kF32) {
+  const absl::Status status = Load(tensors, config, compute_dtype).status();
   EXPECT_FALSE(status.ok());
   return std::string(status.message());
 }
@@ -78,6 +82,26 @@ TEST(HuggingFaceTest, BiasesMayBeAbsent) {
   ASSERT_TRUE(models.ok()) << models.status();
   EXPECT_EQ((*models)[0]->weights().q_proj.bias.data, nullptr);
   EXPECT_EQ((*models)[0]->weights().out_proj.bias.data, nullptr);
+}
+
+TEST(HuggingFaceTest, EveryLayerComputesInTheTypeThatIsAskedFor) {
+  if (!HasBf16Products()) GTEST_SKIP() << "this CPU has no AVX512_BF16";
+  const auto models = Load(BertTensors(3), kConfig, DType::kBF16);
+  ASSERT_TRUE(models.ok()) << models.status();
+  for (const auto& model : *models) {
+    EXPECT_EQ(model->spec().compute_dtype, DType::kBF16) << model->name();
+    EXPECT_EQ(model->dtype(), DType::kF32);
+  }
+}
+
+TEST(HuggingFaceTest, AComputeTypeThatTheLayersCannotHaveIsRefused) {
+  EXPECT_THAT(LoadError(BertTensors(1), kConfig, DType::kF16),
+              AllOf(HasSubstr("model.safetensors: layer 0: "),
+                    HasSubstr("compute_dtype is F16, must be F32 or BF16")));
+  const std::string odd = R"({"hidden_size":4,"num_attention_heads":4})";
+  EXPECT_THAT(LoadError(BertTensors(1), odd, DType::kBF16),
+              AllOf(HasSubstr("model.safetensors: layer 0: "),
+                    HasSubstr("head_dim is 1, must be even")));
 }
 
 TEST(HuggingFaceTest, OtherNamesAreNoLayers) {

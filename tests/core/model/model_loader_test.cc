@@ -11,6 +11,7 @@
 #include <iterator>
 #include <string>
 
+#include "core/attention/isa.h"
 #include "core/tensor/safetensors.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -53,6 +54,7 @@ void ExpectMiniLm(
     EXPECT_EQ(model.spec().head_dim, 32);
     EXPECT_EQ(model.embed_dim(), 384);
     EXPECT_EQ(model.dtype(), DType::kF16);
+    EXPECT_EQ(model.spec().compute_dtype, DType::kF32);
     // Four 384 x 384 weights and their biases in two bytes each.
     EXPECT_EQ(model.weights().ParameterBytes(), 2 * 4 * (384 * 384 + 384));
   }
@@ -92,6 +94,22 @@ TEST(ModelLoaderTest, ErrorsOfEmbeddedModelsSayWhichPart) {
       message(LoadEmbeddedModels(
           "m", "{}", std::as_bytes(std::span(other.data(), other.size())))),
       HasSubstr("has no attention layer"));
+}
+
+TEST(ModelLoaderTest, EveryLayoutComputesInTheTypeThatIsAskedFor) {
+  if (!HasBf16Products()) GTEST_SKIP() << "this CPU has no AVX512_BF16";
+  const std::string config = ReadText(MiniLm() + "/config.json");
+  const std::string file = ReadText(MiniLm() + "/model.safetensors");
+  for (const auto& models :
+       {LoadModels("m", MiniLm(), DType::kBF16),
+        LoadModels("m", TestData() + "/torch-mha/self_b2_l7_e16_h4.safetensors",
+                   DType::kBF16),
+        LoadEmbeddedModels("m", config,
+                           std::as_bytes(std::span(file.data(), file.size())),
+                           DType::kBF16)}) {
+    ASSERT_TRUE(models.ok()) << models.status();
+    EXPECT_EQ(models->back()->spec().compute_dtype, DType::kBF16);
+  }
 }
 
 // The state dicts that PyTorch wrote; what they are is in their metadata.

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string>
 
+#include "core/attention/isa.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/core/model/model_directory.h"
@@ -38,20 +39,23 @@ TestTensors Separate(const std::string& prefix) {
 
 absl::StatusOr<std::vector<std::shared_ptr<const Model>>> Load(
     const TestTensors& tensors, const Metadata& metadata = {{"num_heads", "2"}},
-    const std::string& config = "") {
+    const std::string& config = "", DType compute_dtype = DType::kF32) {
   const ModelDirectory directory;
   directory.WriteTensors("mha.safetensors", tensors, metadata);
   if (!config.empty()) directory.Write("config.json", config);
   const Checkpoint checkpoint =
       Checkpoint::Open(directory.PathOf("mha.safetensors")).value();
   EXPECT_TRUE(HasTorchMha(checkpoint));
-  return LoadTorchMha("m", checkpoint, directory.PathOf("config.json"));
+  return LoadTorchMha("m", checkpoint, directory.PathOf("config.json"),
+                      compute_dtype);
 }
 
 std::string LoadError(const TestTensors& tensors,
                       const Metadata& metadata = {{"num_heads", "2"}},
-                      const std::string& config = "") {
-  const absl::Status status = Load(tensors, metadata, config).status();
+                      const std::string& config = "",
+                      DType compute_dtype = DType::kF32) {
+  const absl::Status status =
+      Load(tensors, metadata, config, compute_dtype).status();
   EXPECT_FALSE(status.ok());
   return std::string(status.message());
 }
@@ -218,6 +222,28 @@ TEST(TorchMhaTest, OtherNamesAreNoLayers) {
         "file", std::as_bytes(std::span(file.data(), file.size())));
     EXPECT_FALSE(HasTorchMha(*checkpoint)) << name;
   }
+}
+
+TEST(TorchMhaTest, EveryLayerComputesInTheTypeThatIsAskedFor) {
+  if (!HasBf16Products()) GTEST_SKIP() << "this CPU has no AVX512_BF16";
+  TestTensors tensors = Packed("a.");
+  tensors.merge(Separate("b."));
+  const auto models = Load(tensors, {{"num_heads", "2"}}, "", DType::kBF16);
+  ASSERT_TRUE(models.ok()) << models.status();
+  ASSERT_EQ(models->size(), 2u);
+  for (const auto& model : *models) {
+    EXPECT_EQ(model->spec().compute_dtype, DType::kBF16) << model->name();
+    EXPECT_EQ(model->dtype(), DType::kF32);
+  }
+}
+
+TEST(TorchMhaTest, AComputeTypeThatTheLayerCannotHaveIsRefused) {
+  EXPECT_THAT(LoadError(Packed("a."), {{"num_heads", "2"}}, "", DType::kF16),
+              AllOf(HasSubstr("mha.safetensors: layer \"a.\": "),
+                    HasSubstr("compute_dtype is F16, must be F32 or BF16")));
+  EXPECT_THAT(LoadError(Packed("a."), {{"num_heads", "4"}}, "", DType::kBF16),
+              AllOf(HasSubstr("mha.safetensors: layer \"a.\": "),
+                    HasSubstr("head_dim is 1, must be even")));
 }
 
 }  // namespace
