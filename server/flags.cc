@@ -95,6 +95,20 @@ std::vector<Variable> ReadEnvironment(const CLI::App& app,
   return variables;
 }
 
+// Models with commas between them, and one before each type of their own.
+std::vector<std::string> SplitModels(absl::string_view text) {
+  std::vector<std::string> models;
+  for (const absl::string_view part :
+       absl::StrSplit(text, ',', absl::SkipEmpty())) {
+    if (absl::StartsWith(part, "compute_dtype=") && !models.empty()) {
+      absl::StrAppend(&models.back(), ",", part);
+    } else {
+      models.emplace_back(part);
+    }
+  }
+  return models;
+}
+
 // Makes flags of them. CLI11 can read variables too, but lets the file of
 // --config win over them.
 void AddArgs(const CLI::App& app, const std::vector<Variable>& variables,
@@ -102,7 +116,7 @@ void AddArgs(const CLI::App& app, const std::vector<Variable>& variables,
   for (const Variable& variable : variables) {
     std::vector<std::string> items = {variable.value};
     if (app.get_option(variable.flag)->get_items_expected_max() > 1) {
-      items = absl::StrSplit(variable.value, ',', absl::SkipEmpty());
+      items = SplitModels(variable.value);
     }
     for (const std::string& item : items) {
       args.push_back(absl::StrCat(variable.flag, "=", item));
@@ -171,11 +185,15 @@ struct Actions {
 
 void DefineServing(Definer& define, ServerOptions& options) {
   define.Group("Models");
-  define.List("--model", "NAME=PATH", options.models,
+  define.List("--model", "NAME=PATH[,compute_dtype=f32|bf16]", options.models,
               "A model to serve, repeatable: a Hugging Face directory, or a\n"
               ".safetensors file of torch.nn.MultiheadAttention");
   define.Switch("--demo-model", options.demo_model,
                 "Serve MiniLM's six attention layers as minilm/0 to minilm/5");
+  define.Value("--compute-dtype", "TYPE", options.compute_dtype,
+               "What models without their own compute_dtype compute in: f32,\n"
+               "or bf16, which is faster, rounds to 8 bits and needs "
+               "AVX512_BF16");
   define.Group("Ports");
   define.Value("--host", "ADDRESS", options.host,
                "Address of both ports; 127.0.0.1 keeps them to this machine");

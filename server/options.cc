@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "core/attention/isa.h"
+#include "server/compute_dtype.h"
 
 namespace attention {
 namespace {
@@ -13,6 +16,7 @@ namespace {
 constexpr std::int64_t kMaxInt32 = std::numeric_limits<std::int32_t>::max();
 constexpr std::int64_t kMiB = std::int64_t{1} << 20;
 constexpr std::int64_t kTiB = std::int64_t{1} << 40;
+constexpr absl::string_view kModelTypeSuffix = ",compute_dtype=";
 
 // Collects what is wrong, so that one start shows every mistake.
 class Complaints {
@@ -76,16 +80,29 @@ void CheckLimits(const ServerOptions& options, Complaints& complaints) {
 }  // namespace
 
 absl::StatusOr<ModelSource> ParseModelSource(absl::string_view text) {
-  const std::size_t equals = text.find('=');
-  if (equals == absl::string_view::npos || equals == 0 ||
-      equals + 1 == text.size()) {
+  const std::vector<absl::string_view> parts =
+      absl::StrSplit(text, absl::MaxSplits(kModelTypeSuffix, 1));
+  const std::pair<absl::string_view, absl::string_view> named =
+      absl::StrSplit(parts[0], absl::MaxSplits('=', 1));
+  ModelSource source{.name = std::string(named.first),
+                     .path = std::string(named.second)};
+  // What is left of a value that something has split at its comma.
+  if (absl::StrCat(",", source.name, "=") == kModelTypeSuffix) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--model is '", text, "', allowed is NAME=PATH,", text,
+                     " as one value, in a file in quotes"));
+  }
+  if (source.name.empty() || source.path.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("--model is '", text,
                      "', allowed is NAME=PATH, for example "
                      "bert=/models/bert-base"));
   }
-  return ModelSource{std::string(text.substr(0, equals)),
-                     std::string(text.substr(equals + 1))};
+  if (parts.size() == 1) return source;
+  source.compute_dtype = ParseComputeDType(parts[1]);
+  if (source.compute_dtype.has_value()) return source;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--model is '", text, "', allowed as its compute_dtype is f32, bf16"));
 }
 
 absl::Status ServerOptions::Validate() const {
@@ -94,6 +111,7 @@ absl::Status ServerOptions::Validate() const {
     const auto source = ParseModelSource(model);
     if (!source.ok()) complaints.Add(source.status().message());
   }
+  complaints.CheckWord("--compute-dtype", compute_dtype, {"f32", "bf16"});
   if (host.empty()) {
     complaints.Add(
         "--host is empty, allowed is an address such as 0.0.0.0 or 127.0.0.1");

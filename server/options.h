@@ -3,6 +3,7 @@
 #define SERVER_OPTIONS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "core/engine/engine_options.h"
+#include "core/tensor/dtype.h"
 
 namespace attention {
 
@@ -18,21 +20,28 @@ inline constexpr std::int64_t kMaxIdBytes = 256;
 
 // A model to load: every layer found at `path` is served under `name`.
 struct ModelSource {
-  std::string name;
-  std::string path;
+  std::string name{};
+  std::string path{};
+  // Its own; without one it computes in that of the ServerOptions.
+  std::optional<DType> compute_dtype{};
 };
 
-// "NAME=PATH". InvalidArgument when either is missing.
+// "NAME=PATH" or "NAME=PATH,compute_dtype=TYPE"; no other comma ends a path.
+// InvalidArgument when name or path is missing or the type is not f32 or bf16.
 absl::StatusOr<ModelSource> ParseModelSource(absl::string_view text);
 
 // Plain values; flags.cc fills them, Validate judges them, then they are const.
 struct ServerOptions {
   // -- What is served ------------------------------------------------------
 
-  // Each "NAME=PATH", see core/model/model_loader.h for what a path may be.
+  // Each as ParseModelSource reads it, see core/model/model_loader.h for what a
+  // path may be.
   std::vector<std::string> models{};
   // Serves the MiniLM layers inside the binary as minilm/0 to minilm/5.
   bool demo_model = false;
+  // "f32" or "bf16": what models compute in that have no compute_dtype of their
+  // own, the demo model among them. Requests for `sdpa` say it themselves.
+  std::string compute_dtype = "f32";
 
   // -- Where ---------------------------------------------------------------
 

@@ -12,6 +12,7 @@
 #include "core/engine/engine.h"
 #include "core/model/model_loader.h"
 #include "core/model/model_registry.h"
+#include "server/compute_dtype.h"
 #include "server/demo_model.h"
 #include "server/grpc_listener.h"
 #include "server/log.h"
@@ -92,14 +93,21 @@ absl::Status Server::Impl::Start() {
 }
 
 absl::Status Server::Impl::LoadAll() {
+  const DType compute_dtype = *ParseComputeDType(options_.compute_dtype);
   if (options_.demo_model) {
-    ATTENTION_RETURN_IF_ERROR(Register(LoadEmbeddedModels(
-        kDemoModelName, DemoModelConfig(), DemoModelWeights())));
+    const absl::Status status = Register(LoadEmbeddedModels(
+        kDemoModelName, DemoModelConfig(), DemoModelWeights(), compute_dtype));
+    if (!status.ok()) {
+      return absl::Status(status.code(),
+                          absl::StrCat("--demo-model: ", status.message()));
+    }
   }
   for (const std::string& text : options_.models) {
     ATTENTION_ASSIGN_OR_RETURN(const ModelSource source,
                                ParseModelSource(text));
-    const absl::Status status = Register(LoadModels(source.name, source.path));
+    const absl::Status status =
+        Register(LoadModels(source.name, source.path,
+                            source.compute_dtype.value_or(compute_dtype)));
     if (!status.ok()) {
       return absl::Status(status.code(), absl::StrCat("--model ", text, ": ",
                                                       status.message()));
@@ -116,6 +124,7 @@ absl::Status Server::Impl::Register(const absl::StatusOr<Models>& models) {
         {{"model", model->name()},
          {"embed_dim", model->embed_dim()},
          {"num_heads", model->spec().num_heads},
+         {"compute_dtype", ComputeDTypeName(model->spec().compute_dtype)},
          {"parameter_bytes", model->weights().ParameterBytes()}});
   }
   return absl::OkStatus();

@@ -92,6 +92,50 @@ TEST(FlagsTest, AVariableHoldsSeveralModels) {
   EXPECT_THAT(ParseFlags({"--model=c=/z"}).options.models, ElementsAre("c=/z"));
 }
 
+TEST(FlagsTest, TypesToComputeInAreFlagsAndVariables) {
+  const Flags flags = ParseFlags({"--compute-dtype=bf16", "--model",
+                                  "a=/x,compute_dtype=f32", "--model=b=/y,z"});
+  ASSERT_FALSE(flags.exit_code.has_value()) << flags.text;
+  EXPECT_EQ(flags.options.compute_dtype, "bf16");
+  EXPECT_THAT(flags.options.models,
+              ElementsAre("a=/x,compute_dtype=f32", "b=/y,z"));
+  const ScopedEnv models("ATTENTION_MODEL",
+                         "a=/x,compute_dtype=bf16,b=/y,c=/z,compute_dtype=f32");
+  const ScopedEnv dtype("ATTENTION_COMPUTE_DTYPE", "bf16");
+  const Flags variables = ParseFlags({});
+  ASSERT_FALSE(variables.exit_code.has_value()) << variables.text;
+  EXPECT_EQ(variables.options.compute_dtype, "bf16");
+  EXPECT_THAT(
+      variables.options.models,
+      ElementsAre("a=/x,compute_dtype=bf16", "b=/y", "c=/z,compute_dtype=f32"));
+}
+
+TEST(FlagsTest, AnUnknownTypeToComputeInIsAMistake) {
+  const Flags global = ParseFlags({"--check-config", "--compute-dtype=f16"});
+  EXPECT_EQ(global.exit_code, 2);
+  EXPECT_THAT(global.text,
+              HasSubstr("--compute-dtype is 'f16', allowed is f32, bf16"));
+  const Flags own = ParseFlags(
+      {"--check-config", "--demo-model", "--model=a=/x,compute_dtype=f64"});
+  EXPECT_EQ(own.exit_code, 2);
+  EXPECT_THAT(own.text, HasSubstr("--model is 'a=/x,compute_dtype=f64', "
+                                  "allowed as its compute_dtype is f32, bf16"));
+  const ScopedEnv first("ATTENTION_MODEL", "compute_dtype=bf16,a=/x");
+  EXPECT_EQ(ParseFlags({}).exit_code, 2);
+}
+
+TEST(FlagsTest, AFileKeepsATypeWithItsModelInQuotes) {
+  const std::string quoted =
+      WriteTempFile("quoted.toml", "model=\"a=/x,compute_dtype=bf16\"\n");
+  EXPECT_THAT(ParseFlags({"--config", quoted}).options.models,
+              ElementsAre("a=/x,compute_dtype=bf16"));
+  const std::string bare =
+      WriteTempFile("bare.toml", "model=a=/x,compute_dtype=bf16\n");
+  const Flags cut = ParseFlags({"--config", bare});
+  EXPECT_EQ(cut.exit_code, 2);
+  EXPECT_THAT(cut.text, HasSubstr("as one value, in a file in quotes"));
+}
+
 TEST(FlagsTest, AWrongVariableIsAMistake) {
   const ScopedEnv port("ATTENTION_GRPC_PORT", "70000");
   EXPECT_EQ(ParseFlags({}).exit_code, 2);
@@ -151,18 +195,32 @@ TEST(FlagsTest, AVariableNamesTheConfiguration) {
 
 TEST(FlagsTest, PrintedConfigurationIsReadBack) {
   const Flags first = ParseFlags(
-      {"--print-config", "--model", "a=/x y", "--model", "b=/z", "--demo-model",
+      {"--print-config", "--model", "a=/x y", "--model",
+       "b=/z,compute_dtype=bf16", "--demo-model", "--compute-dtype", "bf16",
        "--max-isa", "avx2", "--drain-seconds", "1.5", "--grpc-port", "12"});
   ASSERT_EQ(first.exit_code, 0) << first.text;
   const std::string path = WriteTempFile("printed.toml", first.text);
   const Flags second = ParseFlags({"--config", path});
   ASSERT_FALSE(second.exit_code.has_value()) << second.text << first.text;
-  EXPECT_THAT(second.options.models, ElementsAre("a=/x y", "b=/z"));
+  EXPECT_THAT(second.options.models,
+              ElementsAre("a=/x y", "b=/z,compute_dtype=bf16"));
+  EXPECT_EQ(second.options.compute_dtype, "bf16");
   EXPECT_TRUE(second.options.demo_model);
   EXPECT_EQ(second.options.max_isa, "avx2");
   EXPECT_EQ(second.options.drain_seconds, 1.5);
   EXPECT_EQ(second.options.grpc_port, 12);
   EXPECT_EQ(ParseFlags({"--config", path, "--print-config"}).text, first.text);
+}
+
+TEST(FlagsTest, APrintedModelWithAnyCommaIsReadBack) {
+  for (const std::string model : {"a=/x,compute_dtype=bf16", "a=/x,y"}) {
+    const Flags first = ParseFlags({"--print-config", "--model", model});
+    ASSERT_EQ(first.exit_code, 0) << first.text;
+    const std::string path = WriteTempFile("comma.toml", first.text);
+    EXPECT_THAT(ParseFlags({"--config", path}).options.models,
+                ElementsAre(model))
+        << first.text;
+  }
 }
 
 TEST(FlagsTest, PrintedDefaultsAreReadBack) {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include "gtest/gtest.h"
@@ -84,6 +85,55 @@ TEST(OptionsTest, ModelsAreNamesAndPaths) {
   ASSERT_TRUE(source.ok());
   EXPECT_EQ(source->name, "bert");
   EXPECT_EQ(source->path, "/models/a=b");
+}
+
+TEST(OptionsTest, AModelMayHaveATypeToComputeIn) {
+  const auto none = ParseModelSource("bert=/models/bert");
+  ASSERT_TRUE(none.ok());
+  EXPECT_EQ(none->compute_dtype, std::nullopt);
+  const auto f32 = ParseModelSource("bert=/models/bert,compute_dtype=f32");
+  ASSERT_TRUE(f32.ok()) << f32.status();
+  EXPECT_EQ(f32->path, "/models/bert");
+  EXPECT_EQ(f32->compute_dtype, DType::kF32);
+  const auto bf16 = ParseModelSource("b=/a,b=c,d,compute_dtype=bf16");
+  ASSERT_TRUE(bf16.ok()) << bf16.status();
+  EXPECT_EQ(bf16->name, "b");
+  EXPECT_EQ(bf16->path, "/a,b=c,d");
+  EXPECT_EQ(bf16->compute_dtype, DType::kBF16);
+}
+
+TEST(OptionsTest, OnlyTheWholeSuffixIsNoPartOfAPath) {
+  for (const char* path : {"/a,b", "/a,", "/a,compute_dtype", "/a,dtype=bf16",
+                           "/a compute_dtype=bf16", "/compute_dtype=bf16"}) {
+    const auto source = ParseModelSource(std::string("m=") + path);
+    ASSERT_TRUE(source.ok()) << source.status();
+    EXPECT_EQ(source->path, path);
+    EXPECT_EQ(source->compute_dtype, std::nullopt);
+  }
+}
+
+TEST(OptionsTest, AnUnknownTypeToComputeInIsRefused) {
+  for (const std::string type :
+       {"f16", "BF16", "", "bf16 ", "bf16,compute_dtype=bf16"}) {
+    const std::string model = "m=/x,compute_dtype=" + type;
+    EXPECT_EQ(Complaint([&](auto& o) { o.models = {model}; }),
+              "--model is '" + model +
+                  "', allowed as its compute_dtype is f32, bf16");
+  }
+  EXPECT_EQ(Complaint([](auto& o) { o.models = {"m=,compute_dtype=bf16"}; }),
+            "--model is 'm=,compute_dtype=bf16', allowed is NAME=PATH, for "
+            "example bert=/models/bert-base");
+  EXPECT_EQ(Complaint([](auto& o) { o.compute_dtype = "bf16"; }), "");
+  EXPECT_EQ(Complaint([](auto& o) { o.compute_dtype = "f16"; }),
+            "--compute-dtype is 'f16', allowed is f32, bf16");
+}
+
+// Or a model would compute in f32 that was meant to compute in bf16.
+TEST(OptionsTest, ATypeThatWasCutOffItsModelIsNoModel) {
+  EXPECT_EQ(
+      Complaint([](auto& o) { o.models = {"m=/x", "compute_dtype=bf16"}; }),
+      "--model is 'compute_dtype=bf16', allowed is "
+      "NAME=PATH,compute_dtype=bf16 as one value, in a file in quotes");
 }
 
 TEST(OptionsTest, PortsMustDiffer) {
