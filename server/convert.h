@@ -29,8 +29,9 @@ struct ConvertedRequest {
 };
 
 // InvalidArgument, naming the field, what it is and what is allowed, for every
-// request that can never succeed; ResourceExhausted when `budget` has no room
-// for its answer. `request` must outlive the result.
+// request that can never succeed; FailedPrecondition for one whose
+// compute_dtype this CPU lacks; ResourceExhausted when `budget` has no room for
+// its answer. `request` must outlive the result.
 absl::StatusOr<ConvertedRequest> ConvertRequest(
     const v1::AttendRequest& request, const ModelWidths& model,
     const ConvertLimits& limits, MemoryBudget& budget);

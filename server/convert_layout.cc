@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "server/compute_dtype.h"
 #include "server/convert_tensor.h"
 
 namespace attention {
@@ -81,6 +82,23 @@ absl::Status ConvertInputs(const v1::AttendRequest& request,
   return absl::OkStatus();
 }
 
+// A model computes in what it was loaded for: rounding its parameters anew for
+// one request would cost more than it saves.
+absl::StatusOr<DType> ConvertComputeDType(const v1::AttendRequest& request,
+                                          const ModelWidths& model) {
+  const DType of_model = model.spec.compute_dtype;
+  ATTENTION_ASSIGN_OR_RETURN(
+      const DType wanted, ConvertDType("compute_dtype", request.compute_dtype(),
+                                       of_model, AllowedDTypes::kCompute));
+  if (model.is_sdpa || wanted == of_model) return wanted;
+  const std::string name = ComputeDTypeName(wanted);
+  return Invalid("compute_dtype: request wants ", name, ", model ", model.name,
+                 " computes in ", ComputeDTypeName(of_model),
+                 "; leave it out, or name a model that is loaded with "
+                 "compute_dtype=",
+                 name);
+}
+
 // The spec and widths that `sdpa` takes from the tensors themselves.
 absl::Status SetSdpaWidths(InputLayout& layout) {
   const int heads_axis = layout.queries.shape.rank() - 2;
@@ -118,7 +136,11 @@ absl::Status SetSdpaWidths(InputLayout& layout) {
   layout.k_width = spec.num_kv_heads * spec.head_dim;
   layout.v_width = spec.num_kv_heads * spec.v_head_dim;
   layout.contexts_width = spec.num_heads * spec.v_head_dim;
-  return absl::OkStatus();
+  // What is left of it: whether these heads, on this CPU, have compute_dtype.
+  const absl::Status status = spec.Validate();
+  if (status.ok()) return absl::OkStatus();
+  return absl::Status(status.code(),
+                      absl::StrCat("request: ", status.message()));
 }
 
 absl::Status SetModelWidths(const v1::AttendRequest& request,
@@ -275,6 +297,8 @@ absl::StatusOr<InputLayout> ConvertLayout(const v1::AttendRequest& request,
                                           std::int64_t max_tokens) {
   InputLayout layout;
   ATTENTION_RETURN_IF_ERROR(ConvertInputs(request, model, layout));
+  ATTENTION_ASSIGN_OR_RETURN(layout.spec.compute_dtype,
+                             ConvertComputeDType(request, model));
   ATTENTION_RETURN_IF_ERROR(model.is_sdpa
                                 ? SetSdpaWidths(layout)
                                 : SetModelWidths(request, model, layout));

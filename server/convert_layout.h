@@ -44,8 +44,9 @@ struct InputLayout {
   std::int64_t tokens = 0;
 };
 
-// InvalidArgument naming the field unless queries, keys, values and lengths fit
-// each other, the model, `max_sequences` and `max_tokens`.
+// InvalidArgument naming the field unless queries, keys, values, lengths and
+// compute_dtype fit each other, the model, `max_sequences` and `max_tokens`;
+// FailedPrecondition for a compute_dtype that this CPU lacks.
 absl::StatusOr<InputLayout> ConvertLayout(const v1::AttendRequest& request,
                                           const ModelWidths& model,
                                           std::int64_t max_sequences,

@@ -25,6 +25,18 @@ absl::Status CheckRank(absl::string_view field, int rank, int min_rank,
       field, ": shape has ", rank, " dimensions, allowed are ", allowed));
 }
 
+absl::string_view NamesOf(AllowedDTypes allowed) {
+  switch (allowed) {
+    case AllowedDTypes::kFloating:
+      return "DTYPE_F32, DTYPE_F16, DTYPE_BF16";
+    case AllowedDTypes::kFloatingOrBool:
+      return "DTYPE_F32, DTYPE_F16, DTYPE_BF16 and DTYPE_BOOL";
+    case AllowedDTypes::kCompute:
+      return "DTYPE_F32, DTYPE_BF16";
+  }
+  return "";
+}
+
 }  // namespace
 
 absl::StatusOr<DType> ConvertDType(absl::string_view field, v1::DType dtype,
@@ -35,7 +47,8 @@ absl::StatusOr<DType> ConvertDType(absl::string_view field, v1::DType dtype,
     case v1::DTYPE_F32:
       return DType::kF32;
     case v1::DTYPE_F16:
-      return DType::kF16;
+      if (allowed != AllowedDTypes::kCompute) return DType::kF16;
+      break;
     case v1::DTYPE_BF16:
       return DType::kBF16;
     case v1::DTYPE_BOOL:
@@ -47,9 +60,8 @@ absl::StatusOr<DType> ConvertDType(absl::string_view field, v1::DType dtype,
   const std::string name = v1::DType_IsValid(dtype)
                                ? v1::DType_Name(dtype)
                                : absl::StrCat(static_cast<int>(dtype));
-  return absl::InvalidArgumentError(absl::StrCat(
-      field, " is ", name, ", allowed are DTYPE_F32, DTYPE_F16, DTYPE_BF16",
-      allowed == AllowedDTypes::kFloatingOrBool ? " and DTYPE_BOOL" : ""));
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, " is ", name, ", allowed are ", NamesOf(allowed)));
 }
 
 v1::DType ToProtoDType(DType dtype) {

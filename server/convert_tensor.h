@@ -9,8 +9,8 @@
 
 namespace attention {
 
-// Which element types a field of a request takes.
-enum class AllowedDTypes { kFloating, kFloatingOrBool };
+// Which types a field of a request takes; kCompute is kF32 and kBF16.
+enum class AllowedDTypes { kFloating, kFloatingOrBool, kCompute };
 
 // The type on the wire; `unspecified` stands for DTYPE_UNSPECIFIED.
 // InvalidArgument, naming `field`, when it is unknown or not allowed.

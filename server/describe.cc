@@ -36,6 +36,7 @@ void DescribeModel(const Model& model, const ServerOptions& options,
   to.set_v_head_dim(spec.v_head_dim);
   to.set_dtype(ToProtoDType(model.dtype()));
   to.set_parameter_bytes(model.weights().ParameterBytes());
+  to.set_compute_dtype(ToProtoDType(spec.compute_dtype));
   DescribeUse(options, to);
 }
 
@@ -53,6 +54,8 @@ void DescribeServer(const ServiceContext& context,
   to.set_isa(IsaInUse());
   to.set_workers(engine.num_workers);
   to.set_cpu_quota(context.topology.quota_cpus);
+  to.add_compute_dtypes(v1::DTYPE_F32);
+  if (HasBf16Products()) to.add_compute_dtypes(v1::DTYPE_BF16);
   v1::Limits& limits = *to.mutable_limits();
   limits.set_max_request_bytes(options.max_request_bytes);
   limits.set_max_response_bytes(options.max_response_bytes);

@@ -12,8 +12,8 @@ namespace attention {
 // Name and widths of a model, without its weights.
 struct ModelWidths {
   std::string name{};
-  // `sdpa`: the request decides the spec and the widths, those here do not
-  // count.
+  // `sdpa`: the request decides the spec and the widths; of those here only
+  // compute_dtype counts, as its default.
   bool is_sdpa = false;
   AttentionSpec spec{};
   std::int64_t embed_dim = 0;

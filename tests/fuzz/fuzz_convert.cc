@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "attention/v1/attention.pb.h"
+#include "core/attention/isa.h"
 #include "server/convert.h"
 
 namespace attention {
@@ -69,7 +70,10 @@ void Check(const v1::AttendRequest& request, const ModelWidths& model) {
       {.max_response_bytes = 1 << 20, .max_sequences = 64, .max_tokens = 1024},
       budget);
   if (!converted.ok()) {
-    Require(converted.status().code() == absl::StatusCode::kInvalidArgument);
+    const absl::StatusCode code = converted.status().code();
+    Require(
+        code == absl::StatusCode::kInvalidArgument ||
+        (code == absl::StatusCode::kFailedPrecondition && !HasBf16Products()));
     Require(!converted.status().message().empty());
     return;
   }

@@ -6,6 +6,7 @@
 #include <ostream>
 #include <string>
 
+#include "core/attention/isa.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/convert.h"
@@ -27,6 +28,12 @@ ModelWidths Layer() {
           .embed_dim = 8,
           .kdim = 8,
           .vdim = 8};
+}
+
+ModelWidths Bf16Layer() {
+  ModelWidths model = Layer();
+  model.spec.compute_dtype = DType::kBF16;
+  return model;
 }
 
 ModelWidths Sdpa() { return {.name = "sdpa", .is_sdpa = true}; }
@@ -322,6 +329,51 @@ INSTANTIATE_TEST_SUITE_P(
                    "attn_weights would be [2, 2, 16, 16] of F32, a response "
                    "may hold 3072 bytes"}),
     NameOf);
+
+INSTANTIATE_TEST_SUITE_P(
+    ComputeDTypes, BadRequestTest,
+    ::testing::Values(
+        BadRequest{"F16", Layer(),
+                   [](R& r) { r.set_compute_dtype(v1::DTYPE_F16); },
+                   "compute_dtype is DTYPE_F16, allowed are DTYPE_F32, "
+                   "DTYPE_BF16"},
+        BadRequest{"Boolean", Sdpa(),
+                   [](R& r) { r.set_compute_dtype(v1::DTYPE_BOOL); },
+                   "compute_dtype is DTYPE_BOOL, allowed are DTYPE_F32, "
+                   "DTYPE_BF16"},
+        BadRequest{
+            "Unknown", Sdpa(),
+            [](R& r) { r.set_compute_dtype(static_cast<v1::DType>(99)); },
+            "compute_dtype is 99, allowed are DTYPE_F32, DTYPE_BF16"},
+        BadRequest{"Bf16OfAModelInF32", Layer(),
+                   [](R& r) { r.set_compute_dtype(v1::DTYPE_BF16); },
+                   "compute_dtype: request wants bf16, model minilm/0 computes "
+                   "in f32; leave it out, or name a model that is loaded with "
+                   "compute_dtype=bf16"},
+        BadRequest{"F32OfAModelInBf16", Bf16Layer(),
+                   [](R& r) { r.set_compute_dtype(v1::DTYPE_F32); },
+                   "compute_dtype: request wants f32, model minilm/0 computes "
+                   "in bf16; leave it out, or name a model that is loaded with "
+                   "compute_dtype=f32"},
+        BadRequest{"OddHeadsOfSdpa", Sdpa(),
+                   [](R& r) {
+                     SetQueries(r, {2, 3, 2, 3});
+                     r.set_compute_dtype(v1::DTYPE_BF16);
+                   },
+                   "request: head_dim is 3, must be even for compute_dtype "
+                   "BF16"}),
+    NameOf);
+
+TEST(BadRequestTest, Bf16OfSdpaNeedsItsInstruction) {
+  if (HasBf16Products()) GTEST_SKIP() << "this CPU has AVX512_BF16";
+  v1::AttendRequest request = SmallSdpaRequest();
+  request.set_compute_dtype(v1::DTYPE_BF16);
+  const auto converted = ConvertRequest(request, Sdpa(), kLimits, Budget());
+  EXPECT_EQ(converted.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(converted.status().message()),
+              HasSubstr("request: compute_dtype BF16 needs a CPU with "
+                        "AVX512_BF16"));
+}
 
 TEST(BadRequestTest, SelfAttentionNeedsKeysWhereTheirWidthDiffers) {
   ModelWidths model = Layer();

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/attention/isa.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/attend_requests.h"
@@ -147,6 +148,36 @@ TEST(ConvertTest, SdpaTakesItsSpecFromTheTensors) {
   EXPECT_EQ(converted.sequences[1].values.row_stride, 2 * 6);
   EXPECT_EQ(converted.sequences[1].contexts.row_stride, 4 * 6);
   EXPECT_FLOAT_EQ(converted.sequences[0].scale, 0.25f);
+}
+
+TEST(ConvertTest, AModelComputesInItsOwnType) {
+  v1::AttendRequest request = SelfAttention("m", 1, 2, 8);
+  ModelWidths model = SelfLayer();
+  for (const DType dtype : {DType::kF32, DType::kBF16}) {
+    model.spec.compute_dtype = dtype;
+    request.clear_compute_dtype();
+    EXPECT_EQ(MustConvert(request, model).layout.spec, model.spec);
+    request.set_compute_dtype(dtype == DType::kF32 ? v1::DTYPE_F32
+                                                   : v1::DTYPE_BF16);
+    EXPECT_EQ(MustConvert(request, model).layout.spec, model.spec);
+  }
+}
+
+TEST(ConvertTest, SdpaComputesInF32UnlessTheRequestSaysBf16) {
+  v1::AttendRequest request = SmallSdpaRequest();
+  EXPECT_EQ(MustConvert(request, Sdpa()).layout.spec.compute_dtype,
+            DType::kF32);
+  // The types of the tensors have no part in it.
+  *request.mutable_queries() = ZeroTensor({2, 3, 2, 4}, v1::DTYPE_BF16);
+  EXPECT_EQ(MustConvert(request, Sdpa()).layout.spec.compute_dtype,
+            DType::kF32);
+  request.set_compute_dtype(v1::DTYPE_F32);
+  EXPECT_EQ(MustConvert(request, Sdpa()).layout.spec.compute_dtype,
+            DType::kF32);
+  if (!HasBf16Products()) GTEST_SKIP() << "this CPU has no AVX512_BF16";
+  request.set_compute_dtype(v1::DTYPE_BF16);
+  EXPECT_EQ(MustConvert(request, Sdpa()).layout.spec.compute_dtype,
+            DType::kBF16);
 }
 
 TEST(ConvertTest, EachTensorHasATypeOfItsOwn) {
