@@ -151,6 +151,7 @@ absl::StatusOr<AttendInput> MakeAttendInput(const AttendFlags& flags) {
   call.attn_weights = flags.weights;
   call.residual = flags.residual;
   call.output_dtype = flags.output_dtype;
+  call.compute_dtype = flags.compute_dtype;
   if (!flags.texts.empty()) {
     ATTENTION_RETURN_IF_ERROR(TextInput(flags.texts, input));
   } else if (!flags.random.empty()) {

@@ -63,6 +63,12 @@ std::vector<std::string> Indices(std::int64_t count) {
   return labels;
 }
 
+// A model has one type; `sdpa` takes the call's.
+ElementType ComputedIn(const AttendCall& call, const ModelInfo& model) {
+  return model.compute_dtype.value_or(
+      call.compute_dtype.value_or(ElementType::kF32));
+}
+
 std::string HeadName(const AttendFlags& flags, const ModelInfo& model,
                      std::int64_t heads, std::optional<int> head) {
   if (head) {
@@ -87,6 +93,7 @@ std::string DescribeAnswer(const AttendInput& input, const ModelInfo& model,
           ? " (no weights of its own)"
           : absl::StrCat(" (", Count(model.num_heads, "head"), " of ",
                          model.head_dim, ", embed_dim ", model.embed_dim, ")"),
+      "\n  computed in   ", ElementName(ComputedIn(call, model)),
       "\n  queries       ", Describe(call.queries), ", ",
       Count(static_cast<std::int64_t>(LengthsOf(call).size()), "sequence"),
       ", ", Count(tokens, "token"), IsPacked(call) ? ", packed" : "",

@@ -38,6 +38,8 @@ const std::map<std::string, ElementType> kElementTypes = {
     {"f32", ElementType::kF32},
     {"f16", ElementType::kF16},
     {"bf16", ElementType::kBF16}};
+const std::map<std::string, ElementType> kComputeTypes = {
+    {"f32", ElementType::kF32}, {"bf16", ElementType::kBF16}};
 const std::map<std::string, ReturnWeights> kReturnWeights = {
     {"none", ReturnWeights::kNone},
     {"average", ReturnWeights::kHeadAverage},
@@ -118,6 +120,9 @@ void AddComputationFlags(CLI::App* attend, AttendFlags& flags) {
       ->group(group);
   AddChoice(attend, "--output-dtype", flags.output_dtype, kElementTypes,
             "Type of the answer; default: that of the queries")
+      ->group(group);
+  AddChoice(attend, "--compute-dtype", flags.compute_dtype, kComputeTypes,
+            "Type to compute in; default: the model's, for sdpa f32")
       ->group(group);
 }
 

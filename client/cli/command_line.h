@@ -32,6 +32,7 @@ struct AttendFlags {
   std::optional<float> scale{};
   bool residual = false;
   std::optional<ElementType> output_dtype{};
+  std::optional<ElementType> compute_dtype{};
   std::string output{};
   ColorMode color = ColorMode::kAuto;
 };

@@ -1,6 +1,8 @@
 // `attention-client info` and `attention-client models`.
 #include <cstdio>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -16,17 +18,29 @@ std::string Width(std::int64_t width) {
   return width == 0 ? "-" : absl::StrCat(width);
 }
 
+// So is a type that there is not.
+std::string Name(std::optional<ElementType> dtype) {
+  return dtype ? std::string(ElementName(*dtype)) : "-";
+}
+
+// "f32 bf16".
+std::string Names(const std::vector<ElementType>& dtypes) {
+  return absl::StrJoin(dtypes, " ", [](std::string* out, ElementType dtype) {
+    absl::StrAppend(out, ElementName(dtype));
+  });
+}
+
 std::string Mebibytes(std::int64_t bytes) {
   return absl::StrFormat("%.1f MiB", static_cast<double>(bytes) / (1 << 20));
 }
 
 void PrintModel(const ModelInfo& model) {
   std::printf(
-      "%-16s %9s %5s %5s %5s %8s %8s  %-5s %10s  %s\n", model.name.c_str(),
+      "%-16s %9s %5s %5s %5s %8s %8s  %-5s %-7s %10s  %s\n", model.name.c_str(),
       Width(model.embed_dim).c_str(), Width(model.kdim).c_str(),
       Width(model.vdim).c_str(), Width(model.num_heads).c_str(),
       Width(model.num_kv_heads).c_str(), Width(model.head_dim).c_str(),
-      model.dtype ? std::string(ElementName(*model.dtype)).c_str() : "-",
+      Name(model.dtype).c_str(), Name(model.compute_dtype).c_str(),
       model.parameter_bytes == 0 ? "-"
                                  : Mebibytes(model.parameter_bytes).c_str(),
       absl::StrJoin(model.masks, " ").c_str());
@@ -46,10 +60,11 @@ ExitCode RunInfo(const CommandLine& line) {
   std::printf(
       "server              %s\nversion             %s\ncpu                 %s\n"
       "isa                 %s\nworkers             %d\ncpu_quota           "
-      "%s\n",
+      "%s\ncompute_dtypes      %s\n",
       line.server.c_str(), info->version.c_str(), info->cpu.c_str(),
       info->isa.c_str(), info->workers,
-      info->cpu_quota == 0 ? "none" : absl::StrCat(info->cpu_quota).c_str());
+      info->cpu_quota == 0 ? "none" : absl::StrCat(info->cpu_quota).c_str(),
+      Names(info->compute_dtypes).c_str());
   const struct {
     const char* name;
     std::int64_t value;
@@ -81,9 +96,9 @@ ExitCode RunModels(const CommandLine& line) {
   if (!models.ok()) {
     return FailCall(line, models.status());
   }
-  std::printf("%-16s %9s %5s %5s %5s %8s %8s  %-5s %10s  %s\n", "model",
+  std::printf("%-16s %9s %5s %5s %5s %8s %8s  %-5s %-7s %10s  %s\n", "model",
               "embed_dim", "kdim", "vdim", "heads", "kv_heads", "head_dim",
-              "dtype", "parameters", "masks");
+              "dtype", "compute", "parameters", "masks");
   for (const ModelInfo& model : *models) {
     PrintModel(model);
   }

@@ -99,6 +99,9 @@ v1::AttendRequest SmallFields(const AttendCall& call) {
   if (call.output_dtype) {
     request.set_output_dtype(ToProto(*call.output_dtype));
   }
+  if (call.compute_dtype) {
+    request.set_compute_dtype(ToProto(*call.compute_dtype));
+  }
   return request;
 }
 
@@ -265,6 +268,7 @@ ModelInfo ToModelInfo(const v1::Model& model) {
                  .head_dim = model.head_dim(),
                  .v_head_dim = model.v_head_dim(),
                  .dtype = FromProto(model.dtype()),
+                 .compute_dtype = FromProto(model.compute_dtype()),
                  .parameter_bytes = model.parameter_bytes(),
                  .max_tokens = model.max_tokens()};
   for (const int kind : model.masks()) {
@@ -275,24 +279,31 @@ ModelInfo ToModelInfo(const v1::Model& model) {
 
 ServerInfo ToServerInfo(const v1::GetServerInfoResponse& response) {
   const v1::Limits& limits = response.limits();
-  return {.version = response.version(),
-          .cpu = response.cpu(),
-          .isa = response.isa(),
-          .workers = response.workers(),
-          .cpu_quota = response.cpu_quota(),
-          .max_request_bytes = limits.max_request_bytes(),
-          .max_response_bytes = limits.max_response_bytes(),
-          .max_batch_tokens = limits.max_batch_tokens(),
-          .max_batch_requests = limits.max_batch_requests(),
-          .max_queue_requests = limits.max_queue_requests(),
-          .max_queue_tokens = limits.max_queue_tokens(),
-          .max_sequences = limits.max_sequences(),
-          .max_id_bytes = limits.max_id_bytes(),
-          .max_batch_bytes = limits.max_batch_bytes(),
-          .max_inflight_bytes = limits.max_inflight_bytes(),
-          .max_heads = limits.max_heads(),
-          .max_head_dim = limits.max_head_dim(),
-          .max_stream_requests = limits.max_stream_requests()};
+  ServerInfo info{.version = response.version(),
+                  .cpu = response.cpu(),
+                  .isa = response.isa(),
+                  .workers = response.workers(),
+                  .cpu_quota = response.cpu_quota(),
+                  .max_request_bytes = limits.max_request_bytes(),
+                  .max_response_bytes = limits.max_response_bytes(),
+                  .max_batch_tokens = limits.max_batch_tokens(),
+                  .max_batch_requests = limits.max_batch_requests(),
+                  .max_queue_requests = limits.max_queue_requests(),
+                  .max_queue_tokens = limits.max_queue_tokens(),
+                  .max_sequences = limits.max_sequences(),
+                  .max_id_bytes = limits.max_id_bytes(),
+                  .max_batch_bytes = limits.max_batch_bytes(),
+                  .max_inflight_bytes = limits.max_inflight_bytes(),
+                  .max_heads = limits.max_heads(),
+                  .max_head_dim = limits.max_head_dim(),
+                  .max_stream_requests = limits.max_stream_requests()};
+  for (const int dtype : response.compute_dtypes()) {
+    // What this client does not know it cannot ask for.
+    if (const auto known = FromProto(static_cast<v1::DType>(dtype))) {
+      info.compute_dtypes.push_back(*known);
+    }
+  }
+  return info;
 }
 
 }  // namespace attention

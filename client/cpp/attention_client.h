@@ -85,13 +85,12 @@ struct AttendCall {
   // Floating: added to the scores.
   std::optional<Tensor> attn_mask{};
   bool is_causal = false;
-  // Default 1 / sqrt(head_dim).
-  std::optional<float> scale{};
+  std::optional<float> scale{};  // default 1 / sqrt(head_dim)
   ReturnWeights attn_weights = ReturnWeights::kNone;
-  // Adds queries to contexts.
-  bool residual = false;
-  // Default: that of queries.
-  std::optional<ElementType> output_dtype{};
+  bool residual = false;                      // adds queries to contexts
+  std::optional<ElementType> output_dtype{};  // default: that of queries
+  // kF32 or kBF16. Default: the model's, which takes no other; `sdpa`: kF32.
+  std::optional<ElementType> compute_dtype{};
   // Comes back in the result, and in the server's debug log if it fails.
   std::string id{};
   // Until the answer, retries included. Default: the client's.
@@ -123,10 +122,10 @@ struct ModelInfo {
   std::int64_t head_dim = 0;
   std::int64_t v_head_dim = 0;
   std::optional<ElementType> dtype{};  // of the parameters, if there are any
+  std::optional<ElementType> compute_dtype{};  // `sdpa`: the call's
   std::int64_t parameter_bytes = 0;
   std::int64_t max_tokens = 0;
-  // "boolean", "float", "causal", "lengths".
-  std::vector<std::string> masks{};
+  std::vector<std::string> masks{};  // "boolean", "float", "causal", "lengths"
 };
 
 struct ServerInfo {
@@ -134,7 +133,8 @@ struct ServerInfo {
   std::string cpu{};
   std::string isa{};
   int workers = 0;
-  double cpu_quota = 0;  // 0: none
+  double cpu_quota = 0;                       // 0: none
+  std::vector<ElementType> compute_dtypes{};  // what a call may have
   std::int64_t max_request_bytes = 0;
   std::int64_t max_response_bytes = 0;
   std::int64_t max_batch_tokens = 0;

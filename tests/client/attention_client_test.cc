@@ -81,7 +81,8 @@ TEST_F(ClientTest, SendsEveryFieldOfTheCall) {
       .scale = 0.25F,
       .attn_weights = ReturnWeights::kPerHead,
       .residual = true,
-      .output_dtype = ElementType::kBF16,
+      .output_dtype = ElementType::kF16,
+      .compute_dtype = ElementType::kBF16,
       .id = "all"};
 
   (void)client.Attend(call);
@@ -106,7 +107,8 @@ TEST_F(ClientTest, SendsEveryFieldOfTheCall) {
   EXPECT_EQ(sent.scale(), 0.25F);
   EXPECT_EQ(sent.attn_weights(), v1::ATTN_WEIGHTS_PER_HEAD);
   EXPECT_TRUE(sent.residual());
-  EXPECT_EQ(sent.output_dtype(), v1::DTYPE_BF16);
+  EXPECT_EQ(sent.output_dtype(), v1::DTYPE_F16);
+  EXPECT_EQ(sent.compute_dtype(), v1::DTYPE_BF16);
 }
 
 TEST_F(ClientTest, LeavesAbsentWhatTheCallLeavesOut) {
@@ -120,6 +122,7 @@ TEST_F(ClientTest, LeavesAbsentWhatTheCallLeavesOut) {
   EXPECT_FALSE(sent.has_attn_mask());
   EXPECT_FALSE(sent.has_scale());
   EXPECT_EQ(sent.output_dtype(), v1::DTYPE_UNSPECIFIED);
+  EXPECT_EQ(sent.compute_dtype(), v1::DTYPE_UNSPECIFIED);
 }
 
 TEST_F(ClientTest, TakesAResultAsTheNextInput) {
@@ -415,13 +418,17 @@ TEST_F(ClientTest, DescribesServerAndModels) {
   ASSERT_TRUE(info.ok()) << info.status();
   EXPECT_EQ(info->version, "9.8.7");
   EXPECT_EQ(info->workers, 3);
+  EXPECT_THAT(info->compute_dtypes,
+              ElementsAre(ElementType::kF32, ElementType::kBF16));
   ASSERT_TRUE(models.ok()) << models.status();
   ASSERT_EQ(models->size(), 2U);
   EXPECT_EQ(models->front().name, "sdpa");
   EXPECT_FALSE(models->front().dtype.has_value());
+  EXPECT_FALSE(models->front().compute_dtype.has_value());
   ASSERT_TRUE(model.ok()) << model.status();
   EXPECT_EQ(model->embed_dim, 384);
   EXPECT_EQ(model->dtype, ElementType::kF16);
+  EXPECT_EQ(model->compute_dtype, ElementType::kBF16);
   EXPECT_THAT(model->masks, ElementsAre("boolean", "causal"));
   EXPECT_EQ(client.GetModel("nope").status(),
             absl::NotFoundError("there is no model nope"));

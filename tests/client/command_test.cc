@@ -67,6 +67,7 @@ TEST_F(CommandTest, InfoShowsTheServer) {
   EXPECT_THAT(result.out,
               AllOf(HasSubstr("version             9.8.7\n"),
                     HasSubstr("isa                 fake_isa\n"),
+                    HasSubstr("compute_dtypes      f32 bf16\n"),
                     HasSubstr("max_request_bytes   2147483647\n"),
                     HasSubstr("\nmax_batch_bytes     101\nmax_inflight_bytes  "
                               "102\nmax_heads           103\nmax_head_dim      "
@@ -96,7 +97,7 @@ TEST_F(CommandTest, ModelsListsEveryModel) {
 
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, AllOf(HasSubstr("\nsdpa "), HasSubstr("\nminilm/0"),
-                                HasSubstr("1.1 MiB")));
+                                HasSubstr("  f16   bf16       1.1 MiB  ")));
 }
 
 TEST_F(CommandTest, AttendSendsTheEmbeddingsOfSentencesAsOneBatch) {
@@ -159,7 +160,8 @@ TEST_F(CommandTest, AttendColoursOnlyWhenAsked) {
 TEST_F(CommandTest, AttendSendsEveryOption) {
   const CommandResult result =
       Run("attend --random 2x3x8 --seed 5 --packed --dtype bf16 --causal "
-          "--scale 0.5 --residual --output-dtype f16 --model minilm/0");
+          "--scale 0.5 --residual --output-dtype f16 --compute-dtype f32 "
+          "--model minilm/0");
 
   EXPECT_EQ(result.exit_code, 0) << result.err;
   const v1::AttendRequest sent = fake_.last_request();
@@ -170,6 +172,19 @@ TEST_F(CommandTest, AttendSendsEveryOption) {
   EXPECT_EQ(sent.scale(), 0.5F);
   EXPECT_TRUE(sent.residual());
   EXPECT_EQ(sent.output_dtype(), v1::DTYPE_F16);
+  EXPECT_EQ(sent.compute_dtype(), v1::DTYPE_F32);
+}
+
+TEST_F(CommandTest, AttendSaysWhatWasComputedIn) {
+  const std::string line = "\n  computed in   ";
+
+  EXPECT_THAT(Run("attend --random 1x2x8").out, HasSubstr(line + "bf16\n"));
+  EXPECT_EQ(fake_.last_request().compute_dtype(), v1::DTYPE_UNSPECIFIED);
+  EXPECT_THAT(Run("attend --random 1x2x2x4 --model sdpa").out,
+              HasSubstr(line + "f32\n"));
+  EXPECT_THAT(
+      Run("attend --random 1x2x2x4 --model sdpa --compute-dtype bf16").out,
+      HasSubstr(line + "bf16\n"));
 }
 
 TEST_F(CommandTest, RandomInputDependsOnItsSeedAlone) {
@@ -291,6 +306,7 @@ TEST_F(CommandTest, BadUsageIsExitCode2) {
       {"attend --text a --random 1x1x1", "got 2"},
       {"attend --text a --weights some", "--weights"},
       {"attend --text a --dtype f64", "--dtype"},
+      {"attend --text a --compute-dtype f16", "--compute-dtype"},
       {"attend --text a --weights average --head 1", "--weights per-head"},
       {"attend --random 0x1x1", "BATCHxLENxEMBED"},
       {"attend --random 8x128", "BATCHxLENxEMBED"},

@@ -33,6 +33,7 @@ void FillModel(const std::string& name, v1::Model* model) {
     model->set_head_dim(192);
     model->set_v_head_dim(192);
     model->set_dtype(v1::DTYPE_F16);
+    model->set_compute_dtype(v1::DTYPE_BF16);
     model->set_parameter_bytes(1182720);
   }
 }
@@ -158,6 +159,8 @@ class FakeAttentionService::Impl final : public v1::AttentionService::Service {
     response->set_cpu("Fake CPU");
     response->set_isa("fake_isa");
     response->set_workers(3);
+    response->add_compute_dtypes(v1::DTYPE_F32);
+    response->add_compute_dtypes(v1::DTYPE_BF16);
     v1::Limits* limits = response->mutable_limits();
     limits->set_max_request_bytes(max_request_bytes_);
     limits->set_max_batch_bytes(101);

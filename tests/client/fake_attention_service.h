@@ -13,7 +13,8 @@ namespace attention {
 
 // Serves v1.AttentionService on a free port of 127.0.0.1 until destroyed.
 // Contexts are the queries; attention weights are the same for every key. Knows
-// the models "minilm/0" (2 heads, any width) and "sdpa"; others are NOT_FOUND.
+// the models "minilm/0" (2 heads, any width, bf16) and "sdpa"; others are
+// NOT_FOUND.
 // Thread-safe.
 class FakeAttentionService {
  public:

@@ -101,6 +101,18 @@ TEST_F(DemoTest, InfoAndModelsSayWhatIsServed) {
   }
 }
 
+TEST_F(DemoTest, AModelComputesInNoTypeButItsOwn) {
+  EXPECT_THAT(Client("info").out, HasSubstr("compute_dtypes      f32"));
+  const std::string attend = "attend --random 1x4x384 --compute-dtype ";
+  const CommandResult own = Client(attend + "f32");
+  EXPECT_EQ(own.exit_code, 0) << own.err;
+  EXPECT_THAT(own.out, HasSubstr("computed in   f32\n"));
+  const CommandResult other = Client(attend + "bf16");
+  EXPECT_EQ(other.exit_code, 4);
+  EXPECT_THAT(other.err, HasSubstr("request wants bf16, model minilm/0 "
+                                   "computes in f32"));
+}
+
 TEST_F(DemoTest, AfterSigtermItIsGoneAndTheCommandSaysSo) {
   server_.Signal(SIGTERM);
   EXPECT_EQ(server_.Wait(), 0);
