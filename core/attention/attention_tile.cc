@@ -31,11 +31,14 @@ class TileRun {
  public:
   TileRun(const AttentionSpec& spec, const Sequence& sequence,
           const PackedSequence& packed, const AttentionTile& tile,
+          const MutableRowsView& answer, const RowsView* residual,
           WorkerScratch& scratch)
       : spec_(spec),
         sequence_(sequence),
         packed_(packed),
         tile_(tile),
+        answer_(answer),
+        residual_(residual),
         scratch_(scratch),
         group_(spec.num_heads / spec.num_kv_heads),
         depth_(spec.head_dim / ElementsPerLane(spec.compute_dtype)),
@@ -56,17 +59,13 @@ class TileRun {
     PlaceBlocks();
   }
 
-  void Run(const MutableRowsView& contexts, const RowsView* residual) {
+  void Run() {
     const bool average =
         sequence_.attn_weights.kind == AttnWeights::kHeadAverage;
     if (average) StartAverage();
     for (std::int64_t head = tile_.first_head * group_;
          head < tile_.end_head * group_; ++head) {
       AttendHead(head);
-      InvertSums();
-      ScatterRows({scratch_.contexts.floats(), contexts_width_}, inverse_sum_,
-                  tile_.rows, spec_.v_head_dim, residual, Stores::kCached,
-                  contexts, tile_.first_row, head * spec_.v_head_dim);
       if (sequence_.attn_weights.kind == AttnWeights::kPerHead) {
         StoreWeights(head);
       }
@@ -110,6 +109,7 @@ class TileRun {
     if (blocks_.empty()) {
       std::fill_n(scratch_.contexts.floats(), tile_.rows * contexts_width_,
                   0.0F);
+      StoreContexts(head, {0, tile_.rows});
       return;
     }
     if (keeps_weights()) {
@@ -119,6 +119,7 @@ class TileRun {
       }
       Softmax(blocks_, DType::kF32, rows);
       for (const ScoreBlock& block : blocks_) AddKeptContexts(head, block);
+      StoreContexts(head, {0, tile_.rows});
       return;
     }
     for (const ScoreBlock& block : blocks_) {
@@ -127,7 +128,10 @@ class TileRun {
         ComputeScores(head, block, rows);
         Softmax({&block, 1}, spec_.compute_dtype, rows);
         if (block.first_key > 0) RescaleContexts(rows);
+        const bool is_last = &block == &blocks_.back();
+        if (is_last) FetchAnswer(head, rows);
         AddContexts(head, block, rows, {block.scores, block.width});
+        if (is_last) StoreContexts(head, rows);
       }
     }
   }
@@ -212,7 +216,7 @@ class TileRun {
   }
 
   TileView QueriesOf(std::int64_t head, std::int64_t row) const {
-    return packed_.plan.queries.Head(
+    return packed_.layout.queries.Head(
         packed_.arena, head, packed_.placed.first_q + tile_.first_row + row);
   }
 
@@ -230,8 +234,9 @@ class TileRun {
           packed_.arena + packed_.placed.values + key / 2 * spec_.v_head_dim,
           spec_.v_head_dim};
     }
-    return packed_.plan.values.Head(packed_.arena, head / group_,
-                                    packed_.placed.first_kv + block.first_key);
+    return packed_.layout.values.Head(
+        packed_.arena, head / group_,
+        packed_.placed.first_kv + block.first_key);
   }
 
   // What comes after `block` of `head`: its next block, or the first of the
@@ -281,11 +286,30 @@ class TileRun {
               spec_.v_head_dim, Stores::kCached, {contexts, contexts_width_});
   }
 
-  // 0 for a row without any key, whose weights are zero already.
-  void InvertSums() {
-    for (std::int64_t r = 0; r < tile_.rows; ++r) {
+  // Brings the lines that StoreContexts will write nearer: their rows lie far
+  // apart.
+  void FetchAnswer(std::int64_t head, RowRange rows) const {
+    constexpr std::int64_t kLineBytes = 64;
+    const auto size = static_cast<std::int64_t>(DTypeSize(answer_.dtype));
+    const std::int64_t bytes = spec_.v_head_dim * size;
+    for (std::int64_t r = rows.first; r < rows.first + rows.count; ++r) {
+      const std::byte* row = answer_.data + head * bytes +
+                             (tile_.first_row + r) * answer_.row_stride * size;
+      for (std::int64_t b = 0; b < bytes; b += kLineBytes) {
+        __builtin_prefetch(row + b, 1);
+      }
+    }
+  }
+
+  // contexts / sum, which is 0 for a row without any key.
+  void StoreContexts(std::int64_t head, RowRange rows) {
+    for (std::int64_t r = rows.first; r < rows.first + rows.count; ++r) {
       inverse_sum_[r] = state_.sum[r] == 0.0F ? 0.0F : 1.0F / state_.sum[r];
     }
+    ScatterRows({ContextsOf(rows.first), contexts_width_},
+                inverse_sum_ + rows.first, rows.count, spec_.v_head_dim,
+                residual_, Stores::kCached, answer_,
+                tile_.first_row + rows.first, head * spec_.v_head_dim);
   }
 
   MutableRowsView WeightsOf(std::int64_t head) const {
@@ -344,6 +368,8 @@ class TileRun {
   const Sequence& sequence_;
   const PackedSequence& packed_;
   const AttentionTile& tile_;
+  const MutableRowsView& answer_;  // of contexts
+  const RowsView* const residual_;
   WorkerScratch& scratch_;
   const std::int64_t group_;  // query heads that share keys and values
   const std::int64_t depth_;  // lanes of a query and key head
@@ -363,7 +389,7 @@ void RunAttentionTile(const AttentionSpec& spec, const Sequence& sequence,
                       const PackedSequence& packed, const AttentionTile& tile,
                       const MutableRowsView& contexts, const RowsView* residual,
                       WorkerScratch& scratch) {
-  TileRun(spec, sequence, packed, tile, scratch).Run(contexts, residual);
+  TileRun(spec, sequence, packed, tile, contexts, residual, scratch).Run();
 }
 
 }  // namespace attention

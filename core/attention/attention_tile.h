@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
+#include "core/attention/arena_layout.h"
 #include "core/attention/attention_spec.h"
-#include "core/attention/layer_plan.h"
 #include "core/attention/sequence.h"
 #include "core/attention/worker_scratch.h"
 
@@ -13,8 +13,8 @@ namespace attention {
 
 // A sequence whose heads are in the arena.
 struct PackedSequence {
-  const LayerPlan& plan;
-  const SequencePlan& placed;  // of `plan`
+  const ArenaLayout& layout;
+  const SequencePlace& placed;  // of `layout`
   const float* arena = nullptr;
 };
 

@@ -19,10 +19,9 @@ namespace {
 // the product is still in the second-level cache when it is packed.
 constexpr std::int64_t kProductRows = 256;
 
-bool OfQueries(const PlannedTile& tile) {
-  const TileKind kind =
-      tile.kind == TileKind::kGather ? tile.rows_of : tile.kind;
-  return kind == TileKind::kQueries || kind == TileKind::kContexts;
+bool HasQueryRows(const PlannedTile& tile) {
+  return HasQueryRows(tile.kind == TileKind::kGather ? tile.rows_of
+                                                     : tile.kind);
 }
 
 // A piece of a head's keys or values: rows first_row, first_row + 1, ... of
@@ -50,8 +49,8 @@ void PackPanel(const AttentionSpec& spec, TileView keys, std::int64_t rows,
 }
 
 void PackKeys(const AttentionSpec& spec, const Sequence& sequence,
-              const SequencePlan& placed, const HeadPiece& piece, TileView from,
-              AlignedBuffer& rounded, float* arena) {
+              const SequencePlace& placed, const HeadPiece& piece,
+              TileView from, AlignedBuffer& rounded, float* arena) {
   // softmax(x) = 2^(x log2 e - max) / sum: the factor is free here.
   const double factor = sequence.scale * std::numbers::log2e;
   const std::int64_t depth =
@@ -78,7 +77,7 @@ void PackKeys(const AttentionSpec& spec, const Sequence& sequence,
 
 // bf16 only: others are used as they are.
 void PackValues(const AttentionSpec& spec, const Sequence& sequence,
-                const SequencePlan& placed, const HeadPiece& piece,
+                const SequencePlace& placed, const HeadPiece& piece,
                 Bf16View from, float* arena) {
   const std::int64_t columns = spec.v_head_dim;
   float* values =
@@ -116,7 +115,7 @@ LayerBatch::LayerBatch(const AttentionSpec& spec, const AttentionLayer* layer,
       layer_(layer),
       sequences_(std::move(sequences)),
       plan_(PlanLayer(spec_, layer_, sequences_, num_workers)) {
-  arena.Reserve(static_cast<std::size_t>(plan_.arena_lanes) * sizeof(float));
+  arena.Reserve(static_cast<std::size_t>(plan_.arena.lanes) * sizeof(float));
   arena_ = arena.floats();
 }
 
@@ -143,11 +142,11 @@ std::vector<LayerBatch::Segment> LayerBatch::Segments(int tile) const {
   const PlannedTile& planned = plan_.tiles[static_cast<std::size_t>(tile)];
   const TileGraph::Tile& node =
       plan_.graph.tiles[static_cast<std::size_t>(tile)];
-  const bool of_queries = OfQueries(planned);
+  const bool of_queries = HasQueryRows(planned);
   std::vector<Segment> segments;
   for (auto s = static_cast<std::size_t>(node.first_sequence);
        s < static_cast<std::size_t>(node.end_sequence); ++s) {
-    const SequencePlan& placed = plan_.sequences[s];
+    const SequencePlace& placed = plan_.arena.sequences[s];
     const std::int64_t begin = of_queries ? placed.first_q : placed.first_kv;
     const std::int64_t length =
         of_queries ? sequences_[s].q_len : sequences_[s].kv_len;
@@ -211,15 +210,16 @@ void LayerBatch::GatherInputs(const PlannedTile& tile,
   const std::int64_t columns =
       ProjectionOf(*layer_, tile.rows_of).in_features();
   const std::int64_t row_bytes = columns * ElementBytes();
-  auto* inputs =
-      reinterpret_cast<std::byte*>(arena_ + plan_.inputs.Of(tile.rows_of));
+  auto* inputs = reinterpret_cast<std::byte*>(
+      arena_ + plan_.arena.inputs.Of(tile.rows_of));
   for (const Segment& segment : segments) {
     GatherRows(InputRows(sequences_[segment.sequence], tile.rows_of),
                segment.first_row, segment.rows, columns, spec_.compute_dtype,
                inputs + (tile.first_row + segment.tile_row) * row_bytes);
   }
   const std::int64_t end = tile.first_row + tile.rows;
-  const std::int64_t total = OfQueries(tile) ? plan_.q_rows : plan_.kv_rows;
+  const std::int64_t total =
+      HasQueryRows(tile) ? plan_.arena.q_rows : plan_.arena.kv_rows;
   if (end < total) return;
   const std::int64_t padded =
       RoundUp(total, ProjectionOf(*layer_, tile.rows_of).row_multiple());
@@ -233,10 +233,10 @@ float* LayerBatch::HeadsInPlace(TileKind kind, std::int64_t chunk,
                                 std::int64_t row) const {
   switch (kind) {
     case TileKind::kQueries:
-      return arena_ + plan_.queries.RowOffset(chunk, row);
+      return arena_ + plan_.arena.queries.RowOffset(chunk, row);
     case TileKind::kValues:
       if (spec_.compute_dtype == DType::kBF16) break;
-      return arena_ + plan_.values.RowOffset(chunk, row);
+      return arena_ + plan_.arena.values.RowOffset(chunk, row);
     case TileKind::kKeys:
     case TileKind::kGather:
     case TileKind::kAttend:
@@ -252,9 +252,9 @@ const std::byte* LayerBatch::ProjectionInput(
   const std::int64_t columns = ProjectionOf(*layer_, tile.kind).in_features();
   const std::int64_t row_bytes = columns * ElementBytes();
   const std::int64_t in_arena = tile.kind == TileKind::kContexts
-                                    ? plan_.contexts
-                                    : plan_.inputs.Of(tile.kind);
-  if (in_arena != LayerPlan::Inputs::kInPlace) {
+                                    ? plan_.arena.contexts
+                                    : plan_.arena.inputs.Of(tile.kind);
+  if (in_arena != ArenaLayout::Inputs::kInPlace) {
     return reinterpret_cast<const std::byte*>(arena_ + in_arena) +
            tile.first_row * row_bytes;
   }
@@ -299,7 +299,7 @@ void LayerBatch::StoreProduct(TileKind kind, const Segment& segment,
                               std::int64_t column, std::int64_t columns,
                               WorkerScratch& scratch) {
   const Sequence& sequence = sequences_[segment.sequence];
-  const SequencePlan& placed = plan_.sequences[segment.sequence];
+  const SequencePlace& placed = plan_.arena.sequences[segment.sequence];
   const float* product = scratch.product.floats() + segment.tile_row * columns;
   if (kind == TileKind::kContexts) {
     ScatterRows({product, columns}, nullptr, segment.rows, columns,
@@ -334,7 +334,7 @@ void LayerBatch::PackHeads(const PlannedTile& tile,
   scratch.rows.Reserve(tile.rows * width * sizeof(float));
   for (const Segment& segment : segments) {
     const Sequence& sequence = sequences_[segment.sequence];
-    const SequencePlan& placed = plan_.sequences[segment.sequence];
+    const SequencePlace& placed = plan_.arena.sequences[segment.sequence];
     RowsView view = InputRows(sequence, tile.kind);
     const std::int64_t head_bytes =
         width * static_cast<std::int64_t>(DTypeSize(view.dtype));
@@ -362,8 +362,9 @@ void LayerBatch::PackHeads(const PlannedTile& tile,
 void LayerBatch::RunAttend(const PlannedTile& tile, std::size_t s,
                            WorkerScratch& scratch) {
   const Sequence& sequence = sequences_[s];
-  const SequencePlan& placed = plan_.sequences[s];
-  const PackedSequence packed{.plan = plan_, .placed = placed, .arena = arena_};
+  const SequencePlace& placed = plan_.arena.sequences[s];
+  const PackedSequence packed{
+      .layout = plan_.arena, .placed = placed, .arena = arena_};
   const AttentionTile heads{.first_row = tile.first_row,
                             .rows = tile.rows,
                             .first_head = tile.first_part,
@@ -375,7 +376,7 @@ void LayerBatch::RunAttend(const PlannedTile& tile, std::size_t s,
   }
   const std::int64_t width = spec_.num_heads * spec_.v_head_dim;
   const MutableRowsView contexts{
-      .data = reinterpret_cast<std::byte*>(arena_ + plan_.contexts) +
+      .data = reinterpret_cast<std::byte*>(arena_ + plan_.arena.contexts) +
               placed.first_q * width * ElementBytes(),
       .dtype = spec_.compute_dtype,
       .row_stride = width};

@@ -56,14 +56,14 @@ class Progress {
            std::span<const Sequence> sequences)
       : plan_(plan), layer_(layer), sequences_(sequences) {
     for (const TileKind kind : {TileKind::kQueries, TileKind::kAttend}) {
-      parts_done_[kind].resize(static_cast<std::size_t>(plan.q_rows));
+      parts_done_[kind].resize(static_cast<std::size_t>(plan.arena.q_rows));
     }
     for (const TileKind kind : {TileKind::kKeys, TileKind::kValues}) {
-      parts_done_[kind].resize(static_cast<std::size_t>(plan.kv_rows));
+      parts_done_[kind].resize(static_cast<std::size_t>(plan.arena.kv_rows));
     }
     if (layer == nullptr) return;
     parts_done_[TileKind::kContexts].resize(
-        static_cast<std::size_t>(plan.q_rows));
+        static_cast<std::size_t>(plan.arena.q_rows));
   }
 
   // Expects that what the tile reads is written.
@@ -71,14 +71,15 @@ class Progress {
     const PlannedTile& planned = plan_.tiles[static_cast<std::size_t>(tile)];
     if (planned.kind == TileKind::kAttend) {
       const std::size_t s = SequenceOf(tile);
-      const SequencePlan& placed = plan_.sequences[s];
+      const SequencePlace& placed = plan_.arena.sequences[s];
       ExpectDone(TileKind::kQueries, placed.first_q, sequences_[s].q_len);
       ExpectDone(TileKind::kKeys, placed.first_kv, sequences_[s].kv_len);
       ExpectDone(TileKind::kValues, placed.first_kv, sequences_[s].kv_len);
     } else if (planned.kind == TileKind::kContexts) {
       ExpectDone(TileKind::kAttend, planned.first_row, planned.rows);
-    } else if (plan_.inputs.Of(planned.kind) != LayerPlan::Inputs::kInPlace) {
-      const auto gathered = gathered_.find(plan_.inputs.Of(planned.kind));
+    } else if (plan_.arena.inputs.Of(planned.kind) !=
+               ArenaLayout::Inputs::kInPlace) {
+      const auto gathered = gathered_.find(plan_.arena.inputs.Of(planned.kind));
       ASSERT_NE(gathered, gathered_.end());
       for (std::int64_t i = 0; i < planned.rows; ++i) {
         ASSERT_TRUE(gathered->second.contains(planned.first_row + i)) << i;
@@ -89,7 +90,7 @@ class Progress {
   void Ran(int tile) {
     const PlannedTile& planned = plan_.tiles[static_cast<std::size_t>(tile)];
     if (planned.kind == TileKind::kGather) {
-      auto& gathered = gathered_[plan_.inputs.Of(planned.rows_of)];
+      auto& gathered = gathered_[plan_.arena.inputs.Of(planned.rows_of)];
       for (std::int64_t i = 0; i < planned.rows; ++i) {
         ASSERT_TRUE(gathered.insert(planned.first_row + i).second) << i;
       }
@@ -97,9 +98,10 @@ class Progress {
     }
     // Rows of kAttend are those of its sequence.
     const std::int64_t first =
-        planned.first_row + (planned.kind == TileKind::kAttend
-                                 ? plan_.sequences[SequenceOf(tile)].first_q
-                                 : 0);
+        planned.first_row +
+        (planned.kind == TileKind::kAttend
+             ? plan_.arena.sequences[SequenceOf(tile)].first_q
+             : 0);
     for (std::int64_t row = first; row < first + planned.rows; ++row) {
       for (std::int64_t p = planned.first_part; p < planned.end_part; ++p) {
         const bool is_new = parts_done_.at(planned.kind)
@@ -113,7 +115,7 @@ class Progress {
 
   void ExpectFinished(std::size_t s) const {
     ExpectDone(layer_ != nullptr ? TileKind::kContexts : TileKind::kAttend,
-               plan_.sequences[s].first_q, sequences_[s].q_len);
+               plan_.arena.sequences[s].first_q, sequences_[s].q_len);
   }
 
   void ExpectAllDone() const {
@@ -190,40 +192,42 @@ void ExpectPiecesApart(const AttentionSpec& spec, const LayerPlan& plan,
         offset, offset + elements / ElementsPerLane(spec.compute_dtype));
   };
   const bool values_in_place = spec.compute_dtype == DType::kF32;
-  for (const SequencePlan& placed : plan.sequences) {
+  for (const SequencePlace& placed : plan.arena.sequences) {
     add(placed.keys, spec.num_kv_heads * placed.key_columns * spec.head_dim);
     if (values_in_place) continue;
     add(placed.values,
         spec.num_kv_heads * placed.key_columns * spec.v_head_dim);
   }
-  EXPECT_GE(plan.queries.rows, plan.q_rows);
-  add(plan.queries.offset, plan.queries.rows * spec.num_heads * spec.head_dim);
+  EXPECT_GE(plan.arena.queries.rows, plan.arena.q_rows);
+  add(plan.arena.queries.offset,
+      plan.arena.queries.rows * spec.num_heads * spec.head_dim);
   if (values_in_place) {
-    EXPECT_GE(plan.values.rows, plan.kv_rows);
-    add(plan.values.offset,
-        plan.values.rows * spec.num_kv_heads * spec.v_head_dim);
+    EXPECT_GE(plan.arena.values.rows, plan.arena.kv_rows);
+    add(plan.arena.values.offset,
+        plan.arena.values.rows * spec.num_kv_heads * spec.v_head_dim);
   }
   if (layer != nullptr) {
     // Projections read whole padded tiles.
     const std::int64_t rows =
-        RoundUp(plan.q_rows, layer->out_proj().row_multiple());
-    add(plan.contexts, rows * spec.num_heads * spec.v_head_dim);
-    std::set<std::int64_t> seen = {LayerPlan::Inputs::kInPlace};
+        RoundUp(plan.arena.q_rows, layer->out_proj().row_multiple());
+    add(plan.arena.contexts, rows * spec.num_heads * spec.v_head_dim);
+    std::set<std::int64_t> seen = {ArenaLayout::Inputs::kInPlace};
     for (const TileKind kind :
          {TileKind::kQueries, TileKind::kKeys, TileKind::kValues}) {
       const Projection& projection = ProjectionOf(*layer, kind);
       const std::int64_t inputs =
-          kind == TileKind::kQueries ? plan.q_rows : plan.kv_rows;
-      if (!seen.insert(plan.inputs.Of(kind)).second) continue;
-      add(plan.inputs.Of(kind), RoundUp(inputs, projection.row_multiple()) *
-                                    projection.in_features());
+          kind == TileKind::kQueries ? plan.arena.q_rows : plan.arena.kv_rows;
+      if (!seen.insert(plan.arena.inputs.Of(kind)).second) continue;
+      add(plan.arena.inputs.Of(kind),
+          RoundUp(inputs, projection.row_multiple()) *
+              projection.in_features());
     }
   }
   std::sort(pieces.begin(), pieces.end());
   for (std::size_t i = 1; i < pieces.size(); ++i) {
     EXPECT_LE(pieces[i - 1].second, pieces[i].first);
   }
-  EXPECT_LE(pieces.back().second, plan.arena_lanes);
+  EXPECT_LE(pieces.back().second, plan.arena.lanes);
 }
 
 // What the engine counts with: the sum over requests bounds their batch.
@@ -235,7 +239,7 @@ void ExpectArenaIsBounded(const AttentionSpec& spec, const LayerPlan& plan,
     one_by_one += ArenaLanes(spec, layer, {&sequence, 1});
   }
   const std::int64_t batch = ArenaLanes(spec, layer, sequences);
-  EXPECT_LE(plan.arena_lanes, batch);
+  EXPECT_LE(plan.arena.lanes, batch);
   EXPECT_LE(batch, one_by_one);
 }
 
@@ -295,7 +299,7 @@ TEST(LayerPlanTest, RowsAreRoundedToBf16OnceForAllThatReadThem) {
   sequence.keys = sequence.values = sequence.queries;
   const auto inputs = [&] {
     return PlanLayer(layer.spec, &layer.model->layer(), {&sequence, 1}, 1)
-        .inputs;
+        .arena.inputs;
   };
   EXPECT_EQ(inputs().keys, inputs().queries);
   EXPECT_EQ(inputs().values, inputs().queries);
@@ -303,9 +307,9 @@ TEST(LayerPlanTest, RowsAreRoundedToBf16OnceForAllThatReadThem) {
   EXPECT_EQ(inputs().keys, inputs().queries);
   EXPECT_NE(inputs().values, inputs().queries);
   sequence.queries.dtype = sequence.keys.dtype = DType::kBF16;
-  EXPECT_EQ(inputs().queries, LayerPlan::Inputs::kInPlace);
-  EXPECT_EQ(inputs().keys, LayerPlan::Inputs::kInPlace);
-  EXPECT_NE(inputs().values, LayerPlan::Inputs::kInPlace);
+  EXPECT_EQ(inputs().queries, ArenaLayout::Inputs::kInPlace);
+  EXPECT_EQ(inputs().keys, ArenaLayout::Inputs::kInPlace);
+  EXPECT_NE(inputs().values, ArenaLayout::Inputs::kInPlace);
 }
 
 TEST(LayerPlanTest, CausalTilesCostWhatTheirRowsMaySee) {
@@ -328,6 +332,17 @@ TEST(LayerPlanTest, CausalTilesCostWhatTheirRowsMaySee) {
   EXPECT_EQ(second, 256 * per_key);
 }
 
+// Of the first block that is scored.
+std::int64_t BlockRows(const AttentionSpec& spec,
+                       const std::vector<Sequence>& sequences) {
+  const LayerPlan plan = PlanLayer(spec, nullptr, sequences, 1);
+  return std::find_if(plan.tiles.begin(), plan.tiles.end(),
+                      [](const PlannedTile& tile) {
+                        return tile.kind == TileKind::kAttend;
+                      })
+      ->rows;
+}
+
 TEST(LayerPlanTest, WeightsOfLongSequencesAreScoredInSmallBlocks) {
   const AttentionSpec spec{
       .num_heads = 1, .num_kv_heads = 1, .head_dim = 64, .v_head_dim = 64};
@@ -335,10 +350,10 @@ TEST(LayerPlanTest, WeightsOfLongSequencesAreScoredInSmallBlocks) {
   sequence.q_len = 1000;
   sequence.kv_len = 100'000;
   const std::vector<Sequence> plain = {sequence};
-  EXPECT_EQ(PlanLayer(spec, nullptr, plain, 1).sequences[0].block_rows, 128);
+  EXPECT_EQ(BlockRows(spec, plain), 128);
   sequence.attn_weights.kind = AttnWeights::kPerHead;
   const std::vector<Sequence> panel = {sequence};
-  EXPECT_EQ(PlanLayer(spec, nullptr, panel, 1).sequences[0].block_rows, 16);
+  EXPECT_EQ(BlockRows(spec, panel), 16);
 }
 
 }  // namespace

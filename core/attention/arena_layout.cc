@@ -1,0 +1,201 @@
+#include "core/attention/arena_layout.h"
+
+#include <algorithm>
+#include <iterator>
+#include <numeric>
+
+namespace attention {
+namespace {
+
+// Lanes of a cache line.
+constexpr std::int64_t kLine = 16;
+
+constexpr TileKind kInputKinds[] = {TileKind::kQueries, TileKind::kKeys,
+                                    TileKind::kValues};
+
+std::int64_t RowCount(const Sequence& sequence, TileKind kind) {
+  return HasQueryRows(kind) ? sequence.q_len : sequence.kv_len;
+}
+
+// The same rows of every sequence, as in self-attention.
+bool SameInputs(std::span<const Sequence> sequences, TileKind a, TileKind b) {
+  return std::all_of(
+      sequences.begin(), sequences.end(), [&](const Sequence& sequence) {
+        const RowsView& rows = InputRows(sequence, a);
+        const RowsView& others = InputRows(sequence, b);
+        return RowCount(sequence, a) == RowCount(sequence, b) &&
+               rows.data == others.data && rows.dtype == others.dtype &&
+               rows.row_stride == others.row_stride;
+      });
+}
+
+std::int64_t LanesOf(std::int64_t elements, DType dtype) {
+  const std::int64_t per_lane = ElementsPerLane(dtype);
+  return (elements + per_lane - 1) / per_lane;
+}
+
+class Layouter {
+ public:
+  Layouter(const AttentionSpec& spec, const AttentionLayer* layer,
+           std::span<const Sequence> sequences)
+      : spec_(spec), layer_(layer), sequences_(sequences) {}
+
+  ArenaLayout LayOut() {
+    for (const Sequence& sequence : sequences_) PlaceSequence(sequence);
+    arena_.queries =
+        PlaceHeads(TileKind::kQueries, spec_.num_heads, spec_.head_dim);
+    if (!computes_bf16()) {
+      arena_.values =
+          PlaceHeads(TileKind::kValues, spec_.num_kv_heads, spec_.v_head_dim);
+    }
+    if (layer_ != nullptr) {
+      arena_.contexts = Take(Lanes(PaddedRows(TileKind::kContexts) *
+                                   spec_.num_heads * spec_.v_head_dim));
+      arena_.inputs.queries = PlaceInputs(TileKind::kQueries);
+      arena_.inputs.keys = PlaceInputs(TileKind::kKeys);
+      arena_.inputs.values = PlaceInputs(TileKind::kValues);
+    }
+    return std::move(arena_);
+  }
+
+ private:
+  // Takes `lanes` of the arena, each piece on a cache line.
+  std::int64_t Take(std::int64_t lanes) {
+    const std::int64_t offset = arena_.lanes;
+    arena_.lanes += RoundUp(lanes, kLine);
+    return offset;
+  }
+
+  bool computes_bf16() const { return spec_.compute_dtype == DType::kBF16; }
+
+  std::int64_t Lanes(std::int64_t elements) const {
+    return LanesOf(elements, spec_.compute_dtype);
+  }
+
+  std::int64_t PaddedRows(TileKind kind) const {
+    return RoundUp(arena_.RowsOf(kind), RowMultiple(layer_));
+  }
+
+  void PlaceSequence(const Sequence& sequence) {
+    SequencePlace placed;
+    placed.first_q = arena_.q_rows;
+    placed.first_kv = arena_.kv_rows;
+    placed.key_columns = RoundUp(sequence.kv_len, kColumnMultiple);
+    placed.keys =
+        Take(spec_.num_kv_heads * placed.key_columns * Lanes(spec_.head_dim));
+    if (computes_bf16()) {
+      placed.values = Take(spec_.num_kv_heads * Lanes(placed.key_columns) *
+                           spec_.v_head_dim);
+    }
+    arena_.q_rows += sequence.q_len;
+    arena_.kv_rows += sequence.kv_len;
+    arena_.sequences.push_back(placed);
+  }
+
+  HeadRows PlaceHeads(TileKind kind, std::int64_t heads,
+                      std::int64_t head_dim) {
+    HeadRows placed;
+    placed.rows = PaddedRows(kind);
+    placed.columns = Lanes(heads * head_dim);
+    placed.chunk_columns =
+        Lanes(layer_ == nullptr ? head_dim
+                                : ProjectionOf(*layer_, kind).chunk_columns());
+    placed.head_dim = Lanes(head_dim);
+    placed.offset = Take(placed.rows * placed.columns);
+    return placed;
+  }
+
+  // A place of their own for rows that must be rounded to bf16, or the place of
+  // an earlier kind that reads the same rows.
+  std::int64_t PlaceInputs(TileKind kind) {
+    const bool in_place =
+        !computes_bf16() ||
+        std::all_of(sequences_.begin(), sequences_.end(),
+                    [&](const Sequence& sequence) {
+                      return InputRows(sequence, kind).dtype == DType::kBF16;
+                    });
+    if (in_place) return ArenaLayout::Inputs::kInPlace;
+    const TileKind same = SameAs(kind);
+    if (same != kind) return arena_.inputs.Of(same);
+    return Take(
+        Lanes(PaddedRows(kind) * ProjectionOf(*layer_, kind).in_features()));
+  }
+
+  // The first kind that reads the same rows.
+  TileKind SameAs(TileKind kind) const {
+    return *std::find_if(
+        std::begin(kInputKinds), std::end(kInputKinds), [&](TileKind earlier) {
+          return earlier == kind || SameInputs(sequences_, earlier, kind);
+        });
+  }
+
+  const AttentionSpec& spec_;
+  const AttentionLayer* const layer_;
+  const std::span<const Sequence> sequences_;
+  ArenaLayout arena_;
+};
+
+}  // namespace
+
+std::int64_t ArenaLayout::Inputs::Of(TileKind kind) const {
+  switch (kind) {
+    case TileKind::kQueries:
+      return queries;
+    case TileKind::kKeys:
+      return keys;
+    case TileKind::kValues:
+      return values;
+    case TileKind::kGather:
+    case TileKind::kAttend:
+    case TileKind::kContexts:
+      break;
+  }
+  return kInPlace;
+}
+
+ArenaLayout LayOutArena(const AttentionSpec& spec, const AttentionLayer* layer,
+                        std::span<const Sequence> sequences) {
+  return Layouter(spec, layer, sequences).LayOut();
+}
+
+std::int64_t ArenaLanes(const AttentionSpec& spec, const AttentionLayer* layer,
+                        std::span<const Sequence> sequences) {
+  const std::int64_t multiple = RowMultiple(layer);
+  const bool is_bf16 = spec.compute_dtype == DType::kBF16;
+  std::int64_t lanes = 0;
+  const auto add = [&](std::int64_t elements) {
+    lanes += RoundUp(LanesOf(elements, spec.compute_dtype), kLine);
+  };
+  std::int64_t q_rows = 0;
+  std::int64_t kv_rows = 0;
+  for (const Sequence& sequence : sequences) {
+    const std::int64_t columns = RoundUp(sequence.kv_len, kColumnMultiple);
+    add(spec.num_kv_heads * spec.head_dim * columns);
+    if (is_bf16) add(spec.num_kv_heads * spec.v_head_dim * columns);
+    q_rows += sequence.q_len;
+    kv_rows += sequence.kv_len;
+  }
+  q_rows = RoundUp(q_rows, multiple);
+  kv_rows = RoundUp(kv_rows, multiple);
+  add(q_rows * spec.num_heads * spec.head_dim);
+  if (!is_bf16) add(kv_rows * spec.num_kv_heads * spec.v_head_dim);
+  if (layer == nullptr) return lanes;
+  add(q_rows * spec.num_heads * spec.v_head_dim);
+  if (!is_bf16) return lanes;
+  // As if all were gathered: beside other sequences they may have to be.
+  for (const TileKind kind : kInputKinds) {
+    add((HasQueryRows(kind) ? q_rows : kv_rows) *
+        ProjectionOf(*layer, kind).in_features());
+  }
+  return lanes;
+}
+
+std::int64_t RowMultiple(const AttentionLayer* layer) {
+  if (layer == nullptr) return 1;
+  return std::lcm(
+      std::lcm(layer->q_proj().row_multiple(), layer->k_proj().row_multiple()),
+      std::lcm(layer->v_proj().row_multiple(),
+               layer->out_proj().row_multiple()));
+}
+
+}  // namespace attention
