@@ -1,5 +1,6 @@
 #include "core/attention/scale_rows.h"
 
+#include <algorithm>
 #include <cstdint>
 
 #include "hwy/cache_control.h"
@@ -15,6 +16,13 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<float>;
+
+// Elements before the first that a vector may stream to.
+HWY_INLINE std::int64_t ElementsToAlignment(const float* to) {
+  const auto bytes = hn::Lanes(D()) * sizeof(float);
+  const auto past = reinterpret_cast<std::uintptr_t>(to) % bytes;
+  return static_cast<std::int64_t>((bytes - past) % bytes / sizeof(float));
+}
 
 // to[i] = from[i] * factor from `begin` on, a vector or an element at a time.
 // Returns where it stopped: fewer than a vector's lanes are left.
@@ -43,12 +51,12 @@ void ScaleRowsT(TileView from, const float* factors, std::int64_t rows,
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* row = from.data + r * from.stride;
     float* out = to.data + r * to.stride;
-    const bool streams = stores == Stores::kStreaming &&
-                         reinterpret_cast<std::uintptr_t>(out) %
-                                 (hn::Lanes(d) * sizeof(float)) ==
-                             0;
+    const bool streams = stores == Stores::kStreaming;
+    const std::int64_t first =
+        streams ? std::min(ElementsToAlignment(out), columns) : 0;
+    ScaleRow(one, row, factors[r], 0, first, false, out);
     const std::int64_t rest =
-        ScaleRow(d, row, factors[r], 0, columns, streams, out);
+        ScaleRow(d, row, factors[r], first, columns, streams, out);
     ScaleRow(one, row, factors[r], rest, columns, false, out);
   }
   // Other threads shall see what was streamed once they see what follows.

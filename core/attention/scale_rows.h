@@ -11,8 +11,8 @@ namespace attention {
 // How results go to memory.
 enum class Stores : std::uint8_t {
   kCached,
-  // Past the caches where rows are aligned, for what is large and not read
-  // soon: it saves reading the old contents, and leaves keys and values cached.
+  // Past the caches, for what is large and not read soon: it saves reading the
+  // old contents, and leaves keys and values cached.
   kStreaming,
 };
 
