@@ -2,11 +2,11 @@
 // one JSON object a line on standard output. Values, paths too, have no spaces.
 //
 //   info
-//     {"cpu": ..., "isa": ..., "dtypes": ["f32"]}
+//     {"cpu": ..., "isa": ..., "dtypes": ["f32", "bf16" where the CPU has it]}
 //   load model=PATH inputs=PATH [attn_weights=none|average|per_head]
-//       [causal=0|1] [threads=N] [dtype=f32]
-//     {}. The model is a state dict of torch.nn.MultiheadAttention. The inputs
-//     are a safetensors file:
+//       [causal=0|1] [threads=N] [dtype=f32|bf16]
+//     {}. dtype is what is computed in. The model is a state dict of
+//     torch.nn.MultiheadAttention. The inputs are a safetensors file:
 //       queries    f32 [tokens, embed_dim], all sequences
 //       q_lengths  i64 [sequences]
 //       keys       f32 [kv_tokens, embed_dim], also the values; without it
@@ -18,7 +18,7 @@
 //   write path=PATH
 //     {}: the last run's contexts [tokens, embed_dim] and attn_weights (flat,
 //     each sequence's [heads, queries, keys]) as a safetensors file.
-//   peak threads=N [dtype=f32]
+//   peak threads=N [dtype=f32|bf16]
 //     {"gflops": G}, the most that N threads can do now.
 //
 // Whatever goes wrong is answered with {"error": MESSAGE}. The end of the input
@@ -92,10 +92,12 @@ class Command {
         absl::StrCat(name_, ": threads= takes a positive number"));
   }
 
-  absl::Status CheckDType() const {
-    if (Get("dtype", "f32") == "f32") return absl::OkStatus();
-    return absl::UnimplementedError(
-        absl::StrCat(name_, ": dtype= takes f32 only"));
+  absl::StatusOr<DType> ComputeDType() const {
+    const std::string name = Get("dtype", "f32");
+    if (name == "f32") return DType::kF32;
+    if (name == "bf16" && HasBf16Products()) return DType::kBF16;
+    return absl::InvalidArgumentError(absl::StrCat(
+        name_, ": dtype= takes ", HasBf16Products() ? "f32 and bf16" : "f32"));
   }
 
  private:
@@ -178,21 +180,24 @@ class Runner {
 
  private:
   static Answer Info() {
-    return nlohmann::json{{"cpu", ReadCpuTopology().model_name},
-                          {"isa", IsaInUse()},
-                          {"dtypes", {"f32"}}};
+    return nlohmann::json{
+        {"cpu", ReadCpuTopology().model_name},
+        {"isa", IsaInUse()},
+        {"dtypes",
+         HasBf16Products() ? std::vector{"f32", "bf16"} : std::vector{"f32"}}};
   }
 
   static Answer Peak(const Command& command) {
-    ATTENTION_RETURN_IF_ERROR(command.CheckDType());
+    ATTENTION_ASSIGN_OR_RETURN(const DType dtype, command.ComputeDType());
     ATTENTION_ASSIGN_OR_RETURN(const int threads, command.Threads());
-    return nlohmann::json{{"gflops", MeasureFmaPeak(threads)}};
+    return nlohmann::json{{"gflops", MeasureFmaPeak(threads, dtype)}};
   }
 
   Answer Load(const Command& command) {
-    ATTENTION_RETURN_IF_ERROR(command.CheckDType());
+    ATTENTION_ASSIGN_OR_RETURN(const DType dtype, command.ComputeDType());
     ATTENTION_ASSIGN_OR_RETURN(const std::string model, command.Get("model"));
-    ATTENTION_ASSIGN_OR_RETURN(const auto models, LoadModels("layer", model));
+    ATTENTION_ASSIGN_OR_RETURN(const auto models,
+                               LoadModels("layer", model, dtype));
     ATTENTION_ASSIGN_OR_RETURN(const std::string inputs, command.Get("inputs"));
     ATTENTION_ASSIGN_OR_RETURN(BatchInputs batch, ReadBatch(inputs));
     ATTENTION_RETURN_IF_ERROR(CheckSizes(batch, models[0]->embed_dim()));

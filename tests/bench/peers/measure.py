@@ -118,6 +118,8 @@ def measure(
     `ours` measures the peak: PeerError is raised when it fails, while another
     one's failure is in the row.
     """
+    # Where Attention Server does not take part it may not know the type.
+    peak_dtype = mode.dtype if OURS in children else "f32"
     failures: dict[str, str] = {}
     loaded: dict[str, Loaded] = {}
     for name, child in children.items():
@@ -139,7 +141,9 @@ def measure(
             with _failing_alone(failures, children, ours):
                 wait_until_asleep(everybody)
                 with busy.watch(everybody):
-                    peak = ours.ask("peak", threads=threads)["gflops"]
+                    peak = ours.ask(
+                        "peak", threads=threads, dtype=peak_dtype
+                    )["gflops"]
                     runs = children[name].ask("run", seconds=seconds)
                 run = median(runs["seconds"])
                 turns[name].append(Turn(run, case.flops / run / 1e9, peak))

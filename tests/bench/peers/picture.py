@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from html import escape
 
+from .cases import MODES
 from .results import Results, Row
 from .roster import OURS, PROGRAMS
 from .table import limits
 
+_TITLES = {mode.name: mode.title.capitalize() for mode in MODES}
 WIDTH = 960
 LEFT = 48
 RIGHT = 16
@@ -137,14 +139,13 @@ def _panel(title: str, rows: list[Row], y: float) -> list[str]:
 
 
 def draw(results: Results) -> str:
-    """A panel for each number of threads and each f32 mode."""
-    titles = {"contexts": "Contexts only", "weights": "With per-head weights"}
+    """A panel for each number of threads and each mode."""
     panels: dict[str, list[Row]] = {}
     for row in results.rows:
         # Without entries where everybody failed.
-        if row.mode in titles and row.entries:
+        if row.entries:
             count = f"{row.threads} thread{'s' * (row.threads > 1)}"
-            title = f"{titles[row.mode]}, {count}"
+            title = f"{_TITLES[row.mode]}, {count}"
             panels.setdefault(title, []).append(row)
     present = {name for row in results.rows for name in row.entries}
     names = [name for name in PROGRAMS if name in present]
@@ -152,7 +153,7 @@ def draw(results: Results) -> str:
     bottom = HEADER + PANEL * len(panels) + 8
     height = bottom + LINE * len(notes)
     parts = [
-        _text(LEFT, 28, "Multi-head attention layer, f32", "title"),
+        _text(LEFT, 28, "Multi-head attention layer", "title"),
         _text(
             LEFT,
             48,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
-from .cases import Case, Mode
+from .cases import MODES, Case, Mode
 from .results import Entry, Results, Row
 from .roster import OURS, PEERS, PROGRAMS, Peer
 
+DTYPES = {mode.name: mode.dtype for mode in MODES}
 SHAPE = 24
 PEER = 16
 # Cores. More than that moves the figures by percents.
@@ -128,8 +129,8 @@ def print_end(results: Results) -> None:
     say()
     say(
         "speed: how many times as fast as that peer Attention Server is; peak: "
-        "GFLOP/s as a\nshare of the f32 FMA peak beside it. Padding is no work "
-        "done. Medians of "
+        "GFLOP/s as a\nshare of the FMA peak of that type beside it. Padding is "
+        "no work done. Medians of "
         f"{results.rounds} rounds of {results.seconds:g} s a turn."
     )
     say(f"{results.cpu}; {results.isa}")
@@ -142,16 +143,16 @@ def print_end(results: Results) -> None:
     say(", ".join(" ".join(pair) for pair in versions.items()))
     for line in limits(results):
         say(line)
-    errors = [
-        entry.error
-        for row in results.rows
-        for entry in row.entries.values()
-        if row.mode != "bf16"
-    ]
+    errors: dict[str, float] = {}
+    for row in results.rows:
+        dtype = DTYPES[row.mode]
+        for entry in row.entries.values():
+            errors[dtype] = max(errors.get(dtype, 0), entry.error)
     if errors:
+        most = ", ".join(f"{name} {error:.1e}" for name, error in errors.items())
         say(
-            "Everybody's answers were compared with double precision: f32 is "
-            f"off by {max(errors):.1e} at most."
+            "Everybody's answers were compared with double precision. Furthest "
+            f"off: {most}."
         )
     say(f"Other programs used {results.busy_elsewhere:.2f} cores meanwhile.")
     if results.busy_elsewhere > MUCH_ELSEWHERE:
