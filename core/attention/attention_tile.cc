@@ -147,7 +147,7 @@ class TileRun {
                      RowRange rows) {
     const TileView queries = QueriesOf(head, rows.first);
     const float* keys = KeysOf(head, block);
-    if (rows.first == 0) ReadKeysAhead(After(head, block), head);
+    if (rows.first == 0) ReadKeysAhead(head, block);
     for (std::int64_t key = 0; key < block.width; key += kPanelColumns) {
       // Of the panel in memory, and of what is wanted of it.
       const std::int64_t panel = std::min(
@@ -195,7 +195,7 @@ class TileRun {
   // contexts += weights . values, over the keys of the block.
   void AddContexts(std::int64_t head, const ScoreBlock& block, RowRange rows,
                    TileView weights) {
-    if (rows.first == 0) ReadValuesAhead(After(head, block));
+    if (rows.first == 0) ReadValuesAhead(head, block);
     MultiplyTile(spec_.compute_dtype,
                  {.rows = rows.count,
                   .columns = spec_.v_head_dim,
@@ -252,23 +252,30 @@ class TileRun {
     return {head + 1, last ? nullptr : &blocks_.front()};
   }
 
-  void ReadKeysAhead(const Upcoming& next, std::int64_t head) {
+  void ReadKeysAhead(std::int64_t head, const ScoreBlock& block) {
+    const Upcoming next = After(head, block);
     keys_ahead_ = {};
     if (next.block == nullptr) return;
     const float* keys = KeysOf(next.head, *next.block);
     keys_ahead_.now = {keys, keys + next.block->width * depth_};
-    if (next.head == head) return;
-    const TileView queries = QueriesOf(next.head, 0);
-    keys_ahead_.then = {queries.data,
-                        queries.data + tile_.rows * queries.stride};
+    if (next.head != head) {
+      const TileView queries = QueriesOf(next.head, 0);
+      keys_ahead_.then = {queries.data,
+                          queries.data + tile_.rows * queries.stride};
+    }
+    keys_ahead_.lines =
+        LinesAtATime({tile_.rows, block.width, depth_}, keys_ahead_);
   }
 
-  void ReadValuesAhead(const Upcoming& next) {
+  void ReadValuesAhead(std::int64_t head, const ScoreBlock& block) {
+    const Upcoming next = After(head, block);
     values_ahead_ = {};
     if (next.block == nullptr) return;
     const TileView values = ValuesOf(next.head, *next.block);
     values_ahead_.now = {values.data,
                          values.data + ValueRows(*next.block) * values.stride};
+    values_ahead_.lines = LinesAtATime(
+        {tile_.rows, spec_.v_head_dim, ValueRows(block)}, values_ahead_);
   }
 
   float* ContextsOf(std::int64_t row) const {

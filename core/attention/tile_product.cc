@@ -3,6 +3,24 @@
 #include <algorithm>
 #include <utility>
 
+#ifndef CORE_ATTENTION_TILE_PRODUCT_CC_
+#define CORE_ATTENTION_TILE_PRODUCT_CC_
+
+namespace attention {
+namespace {
+
+// Terms between two reads ahead: with fewer the prefetches get in the way of
+// the loads, with more they come too late.
+constexpr std::int64_t kTermsAtATime = 4;
+
+// Lanes of a cache line.
+constexpr std::ptrdiff_t kLine = 16;
+
+}  // namespace
+}  // namespace attention
+
+#endif  // CORE_ATTENTION_TILE_PRODUCT_CC_
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/attention/tile_product.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
@@ -22,19 +40,16 @@ using V = hn::Vec<D>;
 constexpr std::size_t kRows = 6;
 constexpr std::size_t kVectors = hn::MaxLanes(D()) == 16 ? 4 : 2;
 
-// Terms between two lines that are read ahead: with fewer the prefetches get in
-// the way of the loads, with more they come too late.
-constexpr std::int64_t kTermsPerLine = 4;
-
-HWY_INLINE void ReadLineAhead(ReadAhead& ahead) {
-  constexpr std::ptrdiff_t kLine = 16;
-  if (ahead.now.next >= ahead.now.end) {
-    ahead.now = std::exchange(ahead.then, {});
-    return;
+HWY_INLINE void ReadLinesAhead(ReadAhead& ahead) {
+  for (int line = 0; line < ahead.lines; ++line) {
+    if (ahead.now.next >= ahead.now.end) {
+      ahead.now = std::exchange(ahead.then, {});
+      return;
+    }
+    // Into the second-level cache: the first is full.
+    __builtin_prefetch(ahead.now.next, 0, 2);
+    ahead.now.next += kLine;
   }
-  // Into the second-level cache: the first is full.
-  __builtin_prefetch(ahead.now.next, 0, 2);
-  ahead.now.next += kLine;
 }
 
 // A vector of columns of b: whole, or the first few lanes and zeros.
@@ -100,13 +115,13 @@ HWY_INLINE void MultiplyRegisters(std::int64_t depth, TileView a, TileView b,
     for (std::size_t v = 0; v < kV; ++v) sum[r][v] = hn::Zero(d);
   }
   std::int64_t term = 0;
-  for (; term + kTermsPerLine <= depth; term += kTermsPerLine) {
+  for (; term + kTermsAtATime <= depth; term += kTermsAtATime) {
     HWY_UNROLL(4)
-    for (std::int64_t t = 0; t < kTermsPerLine; ++t) {
+    for (std::int64_t t = 0; t < kTermsAtATime; ++t) {
       AddTerm<Lane>(d, a.data + term + t, a.stride,
                     b.data + (term + t) * b.stride, columns, sum);
     }
-    ReadLineAhead(ahead);
+    ReadLinesAhead(ahead);
   }
   for (; term < depth; ++term) {
     AddTerm<Lane>(d, a.data + term, a.stride, b.data + term * b.stride, columns,
@@ -206,6 +221,21 @@ HWY_AFTER_NAMESPACE();
 namespace attention {
 
 HWY_EXPORT(MultiplyTileT);
+
+int LinesAtATime(const TileShape& shape, const ReadAhead& ahead) {
+  // Of the registers with 512 bits; with fewer there is more time.
+  constexpr std::int64_t kRowsAtATime = 6;
+  constexpr std::int64_t kMost = 4;
+  const std::int64_t reads =
+      (shape.rows + kRowsAtATime - 1) / kRowsAtATime *
+      ((shape.columns + kPanelColumns - 1) / kPanelColumns) *
+      (shape.depth / kTermsAtATime);
+  const std::int64_t lines =
+      (ahead.now.end - ahead.now.next + ahead.then.end - ahead.then.next) /
+      kLine;
+  return static_cast<int>(std::clamp<std::int64_t>(
+      (lines + reads / 2) / std::max<std::int64_t>(reads, 1), 1, kMost));
+}
 
 void MultiplyTile(DType dtype, const TileShape& shape, TileView a, TileView b,
                   bool accumulate, MutableTileView c, ReadAhead& ahead) {

@@ -24,7 +24,7 @@ inline constexpr std::int64_t kColumnMultiple = 16;
 inline constexpr std::int64_t kPanelColumns = 64;
 
 // Memory that will be read soon: up to two ranges. Products bring it nearer as
-// they go, a cache line at a time.
+// they go, a few cache lines at a time.
 struct ReadAhead {
   struct Range {
     const float* next = nullptr;
@@ -32,6 +32,8 @@ struct ReadAhead {
   };
   Range now;
   Range then;
+  // Lines at a time: more where the product is over before all are read.
+  int lines = 1;
 };
 
 struct TileShape {
@@ -39,6 +41,10 @@ struct TileShape {
   std::int64_t columns = 0;
   std::int64_t depth = 0;  // in lanes
 };
+
+// How many lines at a time bring all of `ahead` nearer in products that have
+// `shape` together.
+int LinesAtATime(const TileShape& shape, const ReadAhead& ahead);
 
 // Elements of kF32 or kBF16 in a lane of 32 bits.
 constexpr std::int64_t ElementsPerLane(DType dtype) {
