@@ -23,8 +23,9 @@ struct RowRange {
   std::int64_t count = 0;
 };
 
-// Rows whose scores of a block of keys stay in the first-level cache from the
-// product through the softmax to the next product: 24 KiB.
+// Rows whose scores of a block of keys stay near from the product through the
+// softmax to the next product: 48 KiB. Half as many keys would fit the first
+// level of the cache, but then each row is reduced and rescaled twice as often.
 constexpr std::int64_t kSoftmaxRows = 24;
 
 class TileRun {

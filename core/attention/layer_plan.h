@@ -17,7 +17,7 @@ namespace attention {
 
 // Keys are scored in blocks of this many: a block of keys and one of values
 // stay in the second-level cache, with room to read the next ahead.
-inline constexpr std::int64_t kKeyBlock = 256;
+inline constexpr std::int64_t kKeyBlock = 512;
 
 // One piece of work. Rows are those of the batch, for kAttend the query rows of
 // its sequence. Parts are chunks of the projection, for `sdpa` heads, for
