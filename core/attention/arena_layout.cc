@@ -7,12 +7,6 @@
 namespace attention {
 namespace {
 
-// Lanes of a cache line.
-constexpr std::int64_t kLine = 16;
-
-constexpr TileKind kInputKinds[] = {TileKind::kQueries, TileKind::kKeys,
-                                    TileKind::kValues};
-
 std::int64_t RowCount(const Sequence& sequence, TileKind kind) {
   return HasQueryRows(kind) ? sequence.q_len : sequence.kv_len;
 }
@@ -62,7 +56,7 @@ class Layouter {
   // Takes `lanes` of the arena, each piece on a cache line.
   std::int64_t Take(std::int64_t lanes) {
     const std::int64_t offset = arena_.lanes;
-    arena_.lanes += RoundUp(lanes, kLine);
+    arena_.lanes += RoundUp(lanes, kLineLanes);
     return offset;
   }
 
@@ -121,11 +115,18 @@ class Layouter {
         Lanes(PaddedRows(kind) * ProjectionOf(*layer_, kind).in_features()));
   }
 
+  // Rows may be the same memory and yet be read further by one projection.
+  bool SameWidth(TileKind a, TileKind b) const {
+    return ProjectionOf(*layer_, a).in_features() ==
+           ProjectionOf(*layer_, b).in_features();
+  }
+
   // The first kind that reads the same rows.
   TileKind SameAs(TileKind kind) const {
     return *std::find_if(
         std::begin(kInputKinds), std::end(kInputKinds), [&](TileKind earlier) {
-          return earlier == kind || SameInputs(sequences_, earlier, kind);
+          return earlier == kind || (SameWidth(earlier, kind) &&
+                                     SameInputs(sequences_, earlier, kind));
         });
   }
 
@@ -164,7 +165,7 @@ std::int64_t ArenaLanes(const AttentionSpec& spec, const AttentionLayer* layer,
   const bool is_bf16 = spec.compute_dtype == DType::kBF16;
   std::int64_t lanes = 0;
   const auto add = [&](std::int64_t elements) {
-    lanes += RoundUp(LanesOf(elements, spec.compute_dtype), kLine);
+    lanes += RoundUp(LanesOf(elements, spec.compute_dtype), kLineLanes);
   };
   std::int64_t q_rows = 0;
   std::int64_t kv_rows = 0;

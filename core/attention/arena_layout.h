@@ -96,9 +96,10 @@ struct ArenaLayout {
 ArenaLayout LayOutArena(const AttentionSpec& spec, const AttentionLayer* layer,
                         std::span<const Sequence> sequences);
 
-// Lanes of arena that the plan of `sequences` takes, or a little more: the sum
-// over the sequences one by one bounds that of a batch of them. `layer` is null
-// for `sdpa`.
+// Lanes of arena that the plan of `sequences` takes, or a little more, in bf16
+// up to three times their inputs more, because beside other sequences none may
+// be shared or read in place: the sum over the sequences one by one bounds that
+// of a batch of them. `layer` is null for `sdpa`.
 std::int64_t ArenaLanes(const AttentionSpec& spec, const AttentionLayer* layer,
                         std::span<const Sequence> sequences);
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "core/attention/isa.h"
@@ -21,18 +22,20 @@ absl::Status CheckComputeDType(const AttentionSpec& spec) {
   if (spec.compute_dtype == DType::kF32) return absl::OkStatus();
   if (spec.compute_dtype != DType::kBF16) {
     return absl::InvalidArgumentError(
-        absl::StrCat("compute_dtype is ", DTypeName(spec.compute_dtype),
-                     ", must be F32 or BF16"));
+        absl::StrCat("compute_dtype is ",
+                     absl::AsciiStrToLower(DTypeName(spec.compute_dtype)),
+                     ", must be f32 or bf16"));
   }
   if (spec.head_dim % 2 != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("head_dim is ", spec.head_dim,
-                     ", must be even for compute_dtype BF16"));
+                     ", must be even for compute_dtype bf16; f32 takes any"));
   }
   if (!HasBf16Products()) {
     return absl::FailedPreconditionError(absl::StrCat(
-        "compute_dtype BF16 needs a CPU with AVX512_BF16, in use is ",
-        IsaInUse(), "; compute_dtype F32 runs everywhere"));
+        "compute_dtype bf16 needs AVX512_BF16, which this CPU lacks or "
+        "max-isa forbids: in use is ",
+        IsaInUse(), "; compute_dtype f32 runs everywhere"));
   }
   return absl::OkStatus();
 }

@@ -20,13 +20,14 @@ struct AttentionSpec {
   std::int64_t v_head_dim = 1;
   // What products multiply: kF32, or kBF16, where inputs, parameters, queries,
   // keys, values, weights and contexts are rounded to 8 bits before they are
-  // multiplied. Sums and the softmax are f32 either way.
+  // multiplied. Sums are f32 either way; 2^x of the softmax is within 1e-4
+  // where its result is rounded, and else as in f32.
   DType compute_dtype = DType::kF32;
 
   // InvalidArgument unless every number is positive, num_heads is a multiple
   // of num_kv_heads and at most kMaxHeads, and the widths are at most
   // kMaxHeadDim; with kBF16 also unless head_dim is even. FailedPrecondition
-  // for kBF16 where the CPU has no such products.
+  // for kBF16 where there are no such products.
   absl::Status Validate() const;
 
   // 1 / sqrt(head_dim), what scores are multiplied with unless a request says

@@ -20,6 +20,19 @@ namespace attention::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V FirstsOfPairs(D d, V pairs) {
+  const hn::RebindToUnsigned<D> du;
+  return hn::BitCast(d, hn::ShiftLeft<16>(hn::BitCast(du, pairs)));
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V SecondsOfPairs(D d, V pairs) {
+  const hn::RebindToUnsigned<D> du;
+  return hn::BitCast(d,
+                     hn::And(hn::BitCast(du, pairs), hn::Set(du, 0xFFFF0000u)));
+}
+
 // sum[i] + a[2i] * b[2i] + a[2i + 1] * b[2i + 1], where lane i of `a` and `b`
 // holds two bf16, the first in its lower half.
 // REQUIRES: HasBf16Products(), where vectors have 512 bits.
@@ -30,19 +43,13 @@ HWY_INLINE V AddProductsOfPairs([[maybe_unused]] D d, V a, V b, V sum) {
   asm("vdpbf16ps %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "v"(b.raw));
   return sum;
 #else
-  const hn::RebindToUnsigned<D> du;
-  const auto high = hn::Set(du, 0xFFFF0000u);
-  const auto first = [&](V pairs) {
-    return hn::BitCast(d, hn::ShiftLeft<16>(hn::BitCast(du, pairs)));
-  };
-  const auto second = [&](V pairs) {
-    return hn::BitCast(d, hn::And(hn::BitCast(du, pairs), high));
-  };
-  return hn::MulAdd(second(a), second(b), hn::MulAdd(first(a), first(b), sum));
+  return hn::MulAdd(SecondsOfPairs(d, a), SecondsOfPairs(d, b),
+                    hn::MulAdd(FirstsOfPairs(d, a), FirstsOfPairs(d, b), sum));
 #endif
 }
 
-// To nearest even; NaN stays NaN.
+// To nearest even; NaN stays NaN, and what is below 2^-126 becomes 0 where the
+// CPU does that.
 // REQUIRES: HasBf16Products(), where vectors have 512 bits.
 template <class D, class DU16 = hn::Rebind<std::uint16_t, D>>
 HWY_INLINE hn::Vec<DU16> RoundToBf16([[maybe_unused]] D d, hn::Vec<D> values) {

@@ -21,7 +21,8 @@ struct MutableBf16View {
   std::int64_t stride = 0;
 };
 
-// to[r, c] = from[r, c] * factors[r], rounded to nearest even; `to` need not be
+// to[r, c] = from[r, c] * factors[r], rounded to nearest even, and to 0 below
+// 2^-126 where the CPU does that; `to` need not be
 // aligned. Thread-safe.
 void RoundRows(TileView from, const float* factors, std::int64_t rows,
                std::int64_t columns, MutableBf16View to);

@@ -86,8 +86,8 @@ void PackValues(const AttentionSpec& spec, const Sequence& sequence,
   const std::int64_t end = piece.first_row + piece.rows;
   if (end < sequence.kv_len || end % 2 == 0) return;
   // The last row's neighbour, whatever the memory held.
-  const std::vector<std::uint16_t> zeros(static_cast<std::size_t>(columns));
-  PairRows({zeros.data(), columns}, end, 1, columns, {values, columns});
+  static constexpr std::array<std::uint16_t, kMaxHeadDim> kZeros{};
+  PairRows({kZeros.data(), columns}, end, 1, columns, {values, columns});
 }
 
 }  // namespace
@@ -221,8 +221,7 @@ void LayerBatch::GatherInputs(const PlannedTile& tile,
   const std::int64_t total =
       HasQueryRows(tile) ? plan_.arena.q_rows : plan_.arena.kv_rows;
   if (end < total) return;
-  const std::int64_t padded =
-      RoundUp(total, ProjectionOf(*layer_, tile.rows_of).row_multiple());
+  const std::int64_t padded = RoundUp(total, RowMultiple(layer_));
   std::fill(inputs + total * row_bytes, inputs + padded * row_bytes,
             std::byte{0});
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <map>
 
 namespace attention {
@@ -33,9 +32,6 @@ constexpr std::int64_t kPanelFloats = std::int64_t{1} << 18;
 constexpr double kMinTileCost = 3e6;
 constexpr double kMaxTileCost = 64e6;
 constexpr double kTilesPerWorker = 16;
-
-constexpr TileKind kInputKinds[] = {TileKind::kQueries, TileKind::kKeys,
-                                    TileKind::kValues};
 
 class Planner {
  public:

@@ -16,7 +16,8 @@
 namespace attention {
 
 // Keys are scored in blocks of this many: a block of keys and one of values
-// stay in the second-level cache, with room to read the next ahead.
+// stay in the second-level cache, up to head_dim 64 with room to read the next
+// ahead.
 inline constexpr std::int64_t kKeyBlock = 512;
 
 // One piece of work. Rows are those of the batch, for kAttend the query rows of

@@ -61,9 +61,9 @@ struct AttnWeightsView {
 //   contexts     = attn_weights . values (then out_proj, then + queries if
 //                  `residual`)
 //
-// A NaN or Inf in a key or value that a mask excludes may still reach rows of
-// its own sequence (0 * NaN is NaN), never another sequence. Rows beyond q_len
-// and kv_len are never read.
+// A NaN or Inf in a key or value that attn_mask or is_causal excludes may still
+// reach rows of its own sequence (0 * NaN is NaN), never another sequence. Rows
+// beyond q_len and kv_len are never read.
 //
 // A plain description: nothing here owns memory.
 struct Sequence {

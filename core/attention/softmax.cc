@@ -35,6 +35,9 @@ struct Shift {
 // Element k of a row of results. Those of bf16 trail behind the scores that are
 // still to be read.
 struct AsF32 {
+  // Of a row that has no weights because of a NaN.
+  static constexpr float kNoWeight = kNan;
+
   // 2^f for |f| <= 1/2 but for the constant 1, minimax in relative error.
   static HWY_INLINE V Exp2OfFraction(D d, V f) {
     V p = hn::Set(d, 1.32647273e-3F);  // 9e-8
@@ -49,6 +52,9 @@ struct AsF32 {
   }
 };
 struct AsBf16 {
+  // The sum says it.
+  static constexpr float kNoWeight = 0;
+
   // The same, for what is rounded to 8 bits.
   static HWY_INLINE V Exp2OfFraction(D d, V f) {
     V p = hn::Set(d, 5.50089329e-2F);  // 1e-4
@@ -203,7 +209,7 @@ void WeighRow(std::span<const ScoreBlock> blocks, std::int64_t row,
   state.rescale[row] = 1;
   // With +Inf it would be Inf / Inf.
   if (!(max < kInfinity)) {
-    FillRow(blocks, row, limit, kNan);
+    FillRow(blocks, row, limit, Result::kNoWeight);
     state.sum[row] = kNan;
     return;
   }

@@ -32,7 +32,7 @@ struct SoftmaxState {
 // what the state holds; what is below 2^-126 is between it and 0, and keys at
 // or beyond limits[row] get 0. Updates the state; what was summed with the old
 // shift is to be multiplied by `rescale`. A row whose scores are all -Inf gets
-// zeros; NaN and +Inf make their row NaN (its sum at least).
+// zeros; NaN and +Inf make their row's sum NaN, and as f32 all of it.
 // Results are written as `dtype`: kF32, or kBF16 (REQUIRES: HasBf16Products()),
 // then into the first half of their row; sums are of f32 either way.
 // Thread-safe.

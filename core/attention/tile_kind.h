@@ -18,7 +18,12 @@ enum class TileKind : std::uint8_t {
   kContexts,  // out_proj of rows of contexts
 };
 
-// The projection that a tile of that kind multiplies with.
+// Those that begin with rows of a request.
+inline constexpr TileKind kInputKinds[] = {TileKind::kQueries, TileKind::kKeys,
+                                           TileKind::kValues};
+
+// The projection that a tile of that kind multiplies with: kQueries, kKeys,
+// kValues or kContexts.
 const Projection& ProjectionOf(const AttentionLayer& layer, TileKind kind);
 
 // The rows of a request that a tile of that kind reads: kQueries, kKeys or

@@ -13,9 +13,6 @@ namespace {
 // the loads, with more they come too late.
 constexpr std::int64_t kTermsAtATime = 4;
 
-// Lanes of a cache line.
-constexpr std::ptrdiff_t kLine = 16;
-
 }  // namespace
 }  // namespace attention
 
@@ -48,7 +45,7 @@ HWY_INLINE void ReadLinesAhead(ReadAhead& ahead) {
     }
     // Into the second-level cache: the first is full.
     __builtin_prefetch(ahead.now.next, 0, 2);
-    ahead.now.next += kLine;
+    ahead.now.next += kLineLanes;
   }
 }
 
@@ -232,7 +229,7 @@ int LinesAtATime(const TileShape& shape, const ReadAhead& ahead) {
       (shape.depth / kTermsAtATime);
   const std::int64_t lines =
       (ahead.now.end - ahead.now.next + ahead.then.end - ahead.then.next) /
-      kLine;
+      kLineLanes;
   return static_cast<int>(std::clamp<std::int64_t>(
       (lines + reads / 2) / std::max<std::int64_t>(reads, 1), 1, kMost));
 }

@@ -23,6 +23,9 @@ inline constexpr std::int64_t kColumnMultiple = 16;
 // panels of this many columns is read in order.
 inline constexpr std::int64_t kPanelColumns = 64;
 
+// Lanes of a cache line.
+inline constexpr std::int64_t kLineLanes = 16;
+
 // Memory that will be read soon: up to two ranges. Products bring it nearer as
 // they go, a few cache lines at a time.
 struct ReadAhead {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/attention/arena_layout.h"
 #include "core/attention/layer_batch.h"
 
 namespace attention {
@@ -27,7 +28,7 @@ class LayerKernel final : public Kernel {
       const std::vector<Sequence>& sequences) const override {
     return static_cast<std::int64_t>(sizeof(float)) *
            ArenaLanes(model != nullptr ? model->spec() : spec,
-                       model != nullptr ? &model->layer() : nullptr, sequences);
+                      model != nullptr ? &model->layer() : nullptr, sequences);
   }
 
   std::unique_ptr<TileProgram> Plan(const Model* model,

@@ -30,7 +30,7 @@ std::array<Phase, 6> PhasesOf(const LayerShape& shape) {
   const auto e = static_cast<double>(shape.embed_dim);
   const double pairs = shape.is_causal ? s * (s + 1) / 2 : s * s;
   const double projection = 2 * b * s * e * e;
-  return {{{TileKind::kGather, "gather", 0},
+  return {{{TileKind::kGather, "", 0},
            {TileKind::kQueries, "queries%", projection},
            {TileKind::kKeys, "keys%", projection},
            {TileKind::kValues, "values%", projection},

@@ -146,7 +146,7 @@ std::vector<std::string> WithoutBf16(const std::vector<std::string>& more) {
   return args;
 }
 
-constexpr char kNeedsBf16[] = "compute_dtype BF16 needs a CPU with AVX512_BF16";
+constexpr char kNeedsBf16[] = "compute_dtype bf16 needs AVX512_BF16";
 
 TEST(ComputeDTypeTest, AServerWithoutBf16DoesNotStartWithAModelInIt) {
   ServerProcess demo(WithoutBf16({"--demo-model", "--compute-dtype=bf16"}));

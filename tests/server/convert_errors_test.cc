@@ -361,7 +361,7 @@ INSTANTIATE_TEST_SUITE_P(
                      r.set_compute_dtype(v1::DTYPE_BF16);
                    },
                    "request: head_dim is 3, must be even for compute_dtype "
-                   "BF16"}),
+                   "bf16; f32 takes any"}),
     NameOf);
 
 TEST(BadRequestTest, Bf16OfSdpaNeedsItsInstruction) {

@@ -102,8 +102,9 @@ std::string SequenceShape::ToString() const {
       "q_len ", q_len, ", kv_len ", kv_len, ", mask ",
       kMasks[static_cast<int>(mask)], mask_per_head ? " per head" : "",
       mask_per_query ? " per query" : "", mask_per_key ? " per key" : "",
-      is_causal ? ", causal" : "", residual ? ", residual" : "", ", scale ",
-      scale, ", ", std::string(DTypeName(dtype)), " to ",
+      is_causal ? ", causal" : "", residual ? ", residual" : "",
+      is_self_attention ? ", self-attention" : "", ", scale ", scale, ", ",
+      std::string(DTypeName(dtype)), " to ",
       std::string(DTypeName(output_dtype)), ", attn_weights ",
       kWeights[static_cast<int>(attn_weights)]);
 }
@@ -113,8 +114,8 @@ Sequence OwnedSequence::View() {
   view.q_len = shape.q_len;
   view.kv_len = shape.kv_len;
   view.queries = queries.view();
-  view.keys = keys.view();
-  view.values = values.view();
+  view.keys = shape.is_self_attention ? view.queries : keys.view();
+  view.values = shape.is_self_attention ? view.queries : values.view();
   if (shape.mask != RandomMask::kNone) {
     const std::int64_t mask_rows = shape.mask_per_query ? shape.q_len : 1;
     view.attn_mask = {
@@ -271,6 +272,11 @@ SequenceShape RandomAttention::DrawShape(const RandomLayer& layer,
   shape.mask_per_key = !OneIn(6);
   shape.is_causal = OneIn(3);
   shape.residual = layer.context_width == layer.query_width && OneIn(3);
+  if (layer.key_width == layer.query_width &&
+      layer.value_width == layer.query_width && OneIn(3)) {
+    shape.is_self_attention = true;
+    shape.kv_len = shape.q_len;
+  }
   shape.scale =
       layer.spec.DefaultScale() * (OneIn(3) ? Uniform(-2.0F, 2.0F) : 1.0F);
   shape.dtype = Floating();

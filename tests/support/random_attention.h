@@ -86,6 +86,8 @@ struct SequenceShape {
   bool mask_per_key = true;
   bool is_causal = false;
   bool residual = false;
+  // Keys and values are the queries' rows.
+  bool is_self_attention = false;
   double scale = 1;
   DType dtype = DType::kF32;         // of queries, keys, values, float masks
   DType output_dtype = DType::kF32;  // of contexts and weights

@@ -114,6 +114,12 @@ TEST_P(GemmTest, ARowHasTheSameBitsInEveryTile) {
         }
         const auto c = Multiply(m, a, matrix);
         if (expected.empty()) expected.assign(c.begin(), c.begin() + n);
+        std::vector<std::byte> rounded(c.size() * DTypeSize(GetParam()));
+        ASSERT_TRUE(gemm_
+                        .Multiply(m, As(GetParam(), a).data(), matrix,
+                                  GetParam(), rounded.data())
+                        .ok());
+        ASSERT_EQ(rounded, As(GetParam(), c)) << m << "x" << n << "x" << k;
         for (std::int64_t r = 0; r < m; ++r) {
           ASSERT_TRUE(
               std::equal(expected.begin(), expected.end(), c.begin() + r * n))

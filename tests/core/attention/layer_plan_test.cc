@@ -303,6 +303,12 @@ TEST(LayerPlanTest, RowsAreRoundedToBf16OnceForAllThatReadThem) {
   };
   EXPECT_EQ(inputs().keys, inputs().queries);
   EXPECT_EQ(inputs().values, inputs().queries);
+  const RandomLayer wider = MakeLayer(SpecOfBf16(), 600, 300);
+  const ArenaLayout::Inputs apart =
+      PlanLayer(wider.spec, &wider.model->layer(), {&sequence, 1}, 1)
+          .arena.inputs;
+  EXPECT_NE(apart.keys, apart.queries) << "they are read further";
+  EXPECT_EQ(apart.values, apart.queries);
   sequence.values.data = rows + 1;
   EXPECT_EQ(inputs().keys, inputs().queries);
   EXPECT_NE(inputs().values, inputs().queries);

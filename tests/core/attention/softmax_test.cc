@@ -194,6 +194,36 @@ TEST_P(SoftmaxTest, BlockAfterBlockEqualsAllAtOnce) {
   }
 }
 
+// What one block leaves in the state, the next one goes on with.
+TEST_P(SoftmaxTest, BlocksWithoutKeysOrFarAboveFollowEachOther) {
+  const std::int64_t limit = 64;
+  float shift = -kInf;
+  float sum = 0;
+  float rescale = 0;
+  const auto add = [&](float score, std::int64_t first_key) {
+    std::vector<float> scores(16, score);
+    const ScoreBlock block{
+        .scores = scores.data(), .first_key = first_key, .width = 16};
+    SoftmaxTile({&block, 1}, 1, &limit, DType::kF32, {&shift, &sum, &rescale});
+  };
+  add(-kInf, 0);
+  EXPECT_EQ(sum, 0.0F);
+  EXPECT_EQ(rescale, 1.0F);
+  add(-300.0F, 16);
+  EXPECT_EQ(sum, 16.0F);
+  EXPECT_EQ(rescale, 0.0F) << "nothing came before";
+  add(5.0F, 32);
+  EXPECT_EQ(sum, 16.0F) << "what came before is too small to count";
+  EXPECT_EQ(rescale, 0.0F);
+  add(7.0F, 48);
+  EXPECT_EQ(sum, 16.0F + 4.0F);
+  EXPECT_EQ(rescale, 0.25F);
+  add(kNan, 48);
+  EXPECT_TRUE(std::isnan(sum));
+  add(1.0F, 48);
+  EXPECT_TRUE(std::isnan(sum)) << "it stays";
+}
+
 ATTENTION_ON_EVERY_VECTOR_TARGET(SoftmaxTest);
 
 using Bf16SoftmaxTest = Bf16TargetTest;

@@ -124,6 +124,18 @@ TEST_P(TileProductTest, ReadsAheadLineByLineAndNoFurtherThanTold) {
   EXPECT_EQ(little.now.next, nullptr) << "nothing is left";
 }
 
+TEST(LinesAtATimeTest, IsMoreWhereProductsAreShort) {
+  const std::vector<float> soon(64 * 128);
+  const ReadAhead ahead{
+      .now = {soon.data(), soon.data() + 64 * 64},
+      .then = {soon.data() + 64 * 64, soon.data() + soon.size()}};
+  // 512 lines: 22 times 2 times 16 reads, then 6 times 1 times 8.
+  EXPECT_EQ(LinesAtATime({128, 128, 64}, ahead), 1);
+  EXPECT_EQ(LinesAtATime({32, 32, 32}, ahead), 4) << "at most";
+  EXPECT_EQ(LinesAtATime({32, 32, 3}, ahead), 4) << "never read";
+  EXPECT_EQ(LinesAtATime({32, 32, 32}, {}), 1);
+}
+
 // Lanes are pairs of a row of `a` and of a column of `b`.
 class Bf16TileProductTest : public Bf16TargetTest {
  protected:

@@ -97,7 +97,7 @@ TEST(HuggingFaceTest, EveryLayerComputesInTheTypeThatIsAskedFor) {
 TEST(HuggingFaceTest, AComputeTypeThatTheLayersCannotHaveIsRefused) {
   EXPECT_THAT(LoadError(BertTensors(1), kConfig, DType::kF16),
               AllOf(HasSubstr("model.safetensors: layer 0: "),
-                    HasSubstr("compute_dtype is F16, must be F32 or BF16")));
+                    HasSubstr("compute_dtype is f16, must be f32 or bf16")));
   const std::string odd = R"({"hidden_size":4,"num_attention_heads":4})";
   EXPECT_THAT(LoadError(BertTensors(1), odd, DType::kBF16),
               AllOf(HasSubstr("model.safetensors: layer 0: "),

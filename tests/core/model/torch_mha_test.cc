@@ -240,7 +240,7 @@ TEST(TorchMhaTest, EveryLayerComputesInTheTypeThatIsAskedFor) {
 TEST(TorchMhaTest, AComputeTypeThatTheLayerCannotHaveIsRefused) {
   EXPECT_THAT(LoadError(Packed("a."), {{"num_heads", "2"}}, "", DType::kF16),
               AllOf(HasSubstr("mha.safetensors: layer \"a.\": "),
-                    HasSubstr("compute_dtype is F16, must be F32 or BF16")));
+                    HasSubstr("compute_dtype is f16, must be f32 or bf16")));
   EXPECT_THAT(LoadError(Packed("a."), {{"num_heads", "4"}}, "", DType::kBF16),
               AllOf(HasSubstr("mha.safetensors: layer \"a.\": "),
                     HasSubstr("head_dim is 1, must be even")));
