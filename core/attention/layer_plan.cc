@@ -25,7 +25,7 @@ constexpr std::int64_t kPackCost = 16;
 
 // Scores of one block of query rows against all keys, kept at once when the
 // weights are wanted: as much as fits beside keys and values in the cache.
-constexpr std::int64_t kPanelFloats = std::int64_t{1} << 18;
+constexpr std::int64_t kKeptScores = std::int64_t{1} << 18;
 
 // Work of a tile in multiply-adds: enough to make its scheduling cheap, little
 // enough that the workers finish together.
@@ -97,10 +97,10 @@ class Planner {
   }
 
   static std::int64_t BlockRows(const Sequence& sequence) {
-    const bool panel = sequence.attn_weights.kind != AttnWeights::kNone;
-    if (!panel || sequence.kv_len == 0) return kBlockRows;
+    const bool keeps_scores = sequence.attn_weights.kind != AttnWeights::kNone;
+    if (!keeps_scores || sequence.kv_len == 0) return kBlockRows;
     return std::clamp(
-        kPanelFloats / sequence.kv_len / kMinBlockRows * kMinBlockRows,
+        kKeptScores / sequence.kv_len / kMinBlockRows * kMinBlockRows,
         kMinBlockRows, kBlockRows);
   }
 

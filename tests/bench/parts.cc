@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "core/attention/gemm.h"
 #include "core/attention/layer_plan.h"
 #include "core/attention/pack.h"
@@ -175,28 +176,25 @@ void Register(const std::string& name,
 void RegisterParts(DType dtype) {
   const std::string suffix = dtype == DType::kBF16 ? "/bf16" : "";
   for (const std::int64_t rows : {16, 32, 64, 128, 256}) {
-    Register("Gemm/projection/" + std::to_string(rows) + "x64x768" + suffix,
+    Register(absl::StrCat("Gemm/projection/", rows, "x64x768", suffix),
              [rows, dtype](benchmark::State& state) {
                RunProjection(state, rows, 64, 768, dtype);
              });
   }
   for (const std::int64_t rows : {16, 32, 64, 128}) {
     for (const std::int64_t keys : {32, 128, 512}) {
-      const std::string tile =
-          std::to_string(rows) + "x" + std::to_string(keys);
-      Register("Tile/scores/" + tile + "x64" + suffix,
+      Register(absl::StrCat("Tile/scores/", rows, "x", keys, "x64", suffix),
                [rows, keys, dtype](benchmark::State& state) {
                  RunTileProduct(state, {rows, keys, 64}, dtype);
                });
-      Register("Tile/contexts/" + std::to_string(rows) + "x64x" +
-                   std::to_string(keys) + suffix,
+      Register(absl::StrCat("Tile/contexts/", rows, "x64x", keys, suffix),
                [rows, keys, dtype](benchmark::State& state) {
                  RunTileProduct(state, {rows, 64, keys}, dtype);
                });
     }
   }
   for (const std::int64_t keys : {32, 128, 512}) {
-    Register("Softmax/128x" + std::to_string(keys) + suffix,
+    Register(absl::StrCat("Softmax/128x", keys, suffix),
              [keys, dtype](benchmark::State& state) {
                RunSoftmax(state, 128, keys, dtype);
              });
