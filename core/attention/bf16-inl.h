@@ -1,5 +1,5 @@
-// Two instructions for bf16 that Highway 1.0 does not have yet. Included once
-// for each instruction set.
+// Lanes of f32 or of two bf16, and two instructions for bf16 that Highway 1.0
+// does not have yet. Included once for each instruction set.
 //
 // In assembler, because the intrinsics need a compiler flag that Highway does
 // not give to this instruction set. Where there is no such instruction set the
@@ -13,6 +13,7 @@
 
 #include <cstdint>
 
+#include "core/tensor/narrow_bf16-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -48,6 +49,24 @@ HWY_INLINE V AddProductsOfPairs([[maybe_unused]] D d, V a, V b, V sum) {
 #endif
 }
 
+// What a lane of 32 bits holds, and how lanes are multiplied and added.
+struct OneF32 {
+  static constexpr int kElements = 1;
+
+  template <class D, class V = hn::Vec<D>>
+  static HWY_INLINE V MulAdd(D /*d*/, V a, V b, V sum) {
+    return hn::MulAdd(a, b, sum);
+  }
+};
+struct TwoBf16 {
+  static constexpr int kElements = 2;
+
+  template <class D, class V = hn::Vec<D>>
+  static HWY_INLINE V MulAdd(D d, V a, V b, V sum) {
+    return AddProductsOfPairs(d, a, b, sum);
+  }
+};
+
 // To nearest even; NaN stays NaN, and what is below 2^-126 becomes 0 where the
 // CPU does that.
 // REQUIRES: HasBf16Products(), where vectors have 512 bits.
@@ -59,15 +78,7 @@ HWY_INLINE hn::Vec<DU16> RoundToBf16([[maybe_unused]] D d, hn::Vec<D> values) {
   asm("vcvtneps2bf16 %1, %0" : "=v"(rounded.raw) : "v"(values.raw));
   return rounded;
 #else
-  const hn::RebindToUnsigned<D> du;
-  const hn::RebindToSigned<D> di;
-  const auto bits = hn::BitCast(du, values);
-  const auto is_odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1));
-  const auto rounded = hn::Add(bits, hn::Add(is_odd, hn::Set(du, 0x7FFF)));
-  const auto quiet = hn::Or(bits, hn::Set(du, 0x00400000));
-  const auto is_number = hn::RebindMask(du, hn::Eq(values, values));
-  const auto result = hn::IfThenElse(is_number, rounded, quiet);
-  return hn::DemoteTo(DU16(), hn::BitCast(di, hn::ShiftRight<16>(result)));
+  return NarrowToBf16(d, values);
 #endif
 }
 

@@ -67,18 +67,6 @@ struct Part {
   }
 };
 
-// What is in a lane, and how lanes are multiplied.
-struct OneF32 {
-  static HWY_INLINE V MulAdd(D /*d*/, V a, V b, V sum) {
-    return hn::MulAdd(a, b, sum);
-  }
-};
-struct TwoBf16 {
-  static HWY_INLINE V MulAdd(D d, V a, V b, V sum) {
-    return AddProductsOfPairs(d, a, b, sum);
-  }
-};
-
 // sum[r][v] += a[r, term] * b[term, v]
 template <class Lane, std::size_t kR, std::size_t kV, class Columns>
 HWY_INLINE void AddTerm(D d, const float* HWY_RESTRICT a, std::int64_t a_stride,

@@ -8,6 +8,7 @@
 #define HWY_TARGET_INCLUDE "core/tensor/convert_dtype.cc"
 #include "hwy/foreach_target.h"
 // After foreach_target.h.
+#include "core/tensor/narrow_bf16-inl.h"
 #include "hwy/highway.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -41,18 +42,7 @@ struct Bf16 {
     return hn::BitCast(F32(), hn::ShiftLeft<16>(hn::PromoteTo(U32(), halves)));
   }
 
-  // Highway's own conversion truncates in some versions.
-  static VecU16 Narrow(VecF32 values) {
-    const U32 d;
-    const VecU32 bits = hn::BitCast(d, values);
-    const VecU32 is_odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(d, 1));
-    const VecU32 rounded = hn::Add(bits, hn::Add(is_odd, hn::Set(d, 0x7FFF)));
-    // Rounding could carry a NaN into Inf or zero.
-    const VecU32 quiet = hn::Or(bits, hn::Set(d, 0x00400000));
-    const auto is_number = hn::RebindMask(d, hn::Eq(values, values));
-    const VecU32 result = hn::IfThenElse(is_number, rounded, quiet);
-    return hn::DemoteTo(U16(), hn::BitCast(I32(), hn::ShiftRight<16>(result)));
-  }
+  static VecU16 Narrow(VecF32 values) { return NarrowToBf16(F32(), values); }
 };
 
 struct F16 {

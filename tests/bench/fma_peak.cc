@@ -21,19 +21,6 @@ namespace {
 using D = hn::CappedTag<float, 16>;
 using V = hn::Vec<D>;
 
-struct OneF32 {
-  static constexpr double kFlops = 2;
-  static HWY_INLINE V MulAdd(D /*d*/, V a, V b, V sum) {
-    return hn::MulAdd(a, b, sum);
-  }
-};
-struct TwoBf16 {
-  static constexpr double kFlops = 4;
-  static HWY_INLINE V MulAdd(D d, V a, V b, V sum) {
-    return AddProductsOfPairs(d, a, b, sum);
-  }
-};
-
 // Returns the floating-point operations of one round. Twelve chains hide a
 // latency of four to six cycles on two units.
 template <class Lane>
@@ -65,7 +52,7 @@ double RunRounds(std::int64_t rounds, float* sink) {
                         hn::Add(hn::Add(hn::Add(a4, a5), hn::Add(a6, a7)),
                                 hn::Add(hn::Add(a8, a9), hn::Add(a10, a11))));
   *sink = hn::GetLane(hn::SumOfLanes(d, sum));
-  return 12.0 * Lane::kFlops * static_cast<double>(hn::Lanes(d));
+  return 12.0 * 2.0 * Lane::kElements * static_cast<double>(hn::Lanes(d));
 }
 
 double RunFma(std::int64_t rounds, DType dtype, float* sink) {
