@@ -23,16 +23,18 @@ bool SameInputs(std::span<const Sequence> sequences, TileKind a, TileKind b) {
       });
 }
 
-std::int64_t LanesOf(std::int64_t elements, DType dtype) {
-  const std::int64_t per_lane = ElementsPerLane(dtype);
-  return (elements + per_lane - 1) / per_lane;
-}
+// Which inputs of bf16 layers get a place. Beside other sequences those that
+// could be read in place, or shared, may have to be gathered, and apart.
+enum class Gathered : std::uint8_t { kAsNeeded, kAll };
 
 class Layouter {
  public:
   Layouter(const AttentionSpec& spec, const AttentionLayer* layer,
-           std::span<const Sequence> sequences)
-      : spec_(spec), layer_(layer), sequences_(sequences) {}
+           std::span<const Sequence> sequences, Gathered gathered)
+      : spec_(spec),
+        layer_(layer),
+        sequences_(sequences),
+        gathered_(gathered) {}
 
   ArenaLayout LayOut() {
     for (const Sequence& sequence : sequences_) PlaceSequence(sequence);
@@ -63,7 +65,8 @@ class Layouter {
   bool computes_bf16() const { return spec_.compute_dtype == DType::kBF16; }
 
   std::int64_t Lanes(std::int64_t elements) const {
-    return LanesOf(elements, spec_.compute_dtype);
+    const std::int64_t per_lane = ElementsPerLane(spec_.compute_dtype);
+    return (elements + per_lane - 1) / per_lane;
   }
 
   std::int64_t PaddedRows(TileKind kind) const {
@@ -102,15 +105,16 @@ class Layouter {
   // A place of their own for rows that must be rounded to bf16, or the place of
   // an earlier kind that reads the same rows.
   std::int64_t PlaceInputs(TileKind kind) {
-    const bool in_place =
-        !computes_bf16() ||
-        std::all_of(sequences_.begin(), sequences_.end(),
-                    [&](const Sequence& sequence) {
-                      return InputRows(sequence, kind).dtype == DType::kBF16;
-                    });
-    if (in_place) return ArenaLayout::Inputs::kInPlace;
-    const TileKind same = SameAs(kind);
-    if (same != kind) return arena_.inputs.Of(same);
+    if (!computes_bf16()) return ArenaLayout::Inputs::kInPlace;
+    if (gathered_ == Gathered::kAsNeeded) {
+      const bool in_place = std::all_of(
+          sequences_.begin(), sequences_.end(), [&](const Sequence& sequence) {
+            return InputRows(sequence, kind).dtype == DType::kBF16;
+          });
+      if (in_place) return ArenaLayout::Inputs::kInPlace;
+      const TileKind same = SameAs(kind);
+      if (same != kind) return arena_.inputs.Of(same);
+    }
     return Take(
         Lanes(PaddedRows(kind) * ProjectionOf(*layer_, kind).in_features()));
   }
@@ -133,6 +137,7 @@ class Layouter {
   const AttentionSpec& spec_;
   const AttentionLayer* const layer_;
   const std::span<const Sequence> sequences_;
+  const Gathered gathered_;
   ArenaLayout arena_;
 };
 
@@ -156,39 +161,12 @@ std::int64_t ArenaLayout::Inputs::Of(TileKind kind) const {
 
 ArenaLayout LayOutArena(const AttentionSpec& spec, const AttentionLayer* layer,
                         std::span<const Sequence> sequences) {
-  return Layouter(spec, layer, sequences).LayOut();
+  return Layouter(spec, layer, sequences, Gathered::kAsNeeded).LayOut();
 }
 
 std::int64_t ArenaLanes(const AttentionSpec& spec, const AttentionLayer* layer,
                         std::span<const Sequence> sequences) {
-  const std::int64_t multiple = RowMultiple(layer);
-  const bool is_bf16 = spec.compute_dtype == DType::kBF16;
-  std::int64_t lanes = 0;
-  const auto add = [&](std::int64_t elements) {
-    lanes += RoundUp(LanesOf(elements, spec.compute_dtype), kLineLanes);
-  };
-  std::int64_t q_rows = 0;
-  std::int64_t kv_rows = 0;
-  for (const Sequence& sequence : sequences) {
-    const std::int64_t columns = RoundUp(sequence.kv_len, kColumnMultiple);
-    add(spec.num_kv_heads * spec.head_dim * columns);
-    if (is_bf16) add(spec.num_kv_heads * spec.v_head_dim * columns);
-    q_rows += sequence.q_len;
-    kv_rows += sequence.kv_len;
-  }
-  q_rows = RoundUp(q_rows, multiple);
-  kv_rows = RoundUp(kv_rows, multiple);
-  add(q_rows * spec.num_heads * spec.head_dim);
-  if (!is_bf16) add(kv_rows * spec.num_kv_heads * spec.v_head_dim);
-  if (layer == nullptr) return lanes;
-  add(q_rows * spec.num_heads * spec.v_head_dim);
-  if (!is_bf16) return lanes;
-  // As if all were gathered: beside other sequences they may have to be.
-  for (const TileKind kind : kInputKinds) {
-    add((HasQueryRows(kind) ? q_rows : kv_rows) *
-        ProjectionOf(*layer, kind).in_features());
-  }
-  return lanes;
+  return Layouter(spec, layer, sequences, Gathered::kAll).LayOut().lanes;
 }
 
 std::int64_t RowMultiple(const AttentionLayer* layer) {
