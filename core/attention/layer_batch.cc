@@ -51,7 +51,7 @@ void PackPanel(const AttentionSpec& spec, TileView keys, std::int64_t rows,
 void PackKeys(const AttentionSpec& spec, const Sequence& sequence,
               const SequencePlace& placed, const HeadPiece& piece,
               TileView from, AlignedBuffer& rounded, float* arena) {
-  // softmax(x) = 2^(x log2 e - max) / sum: the factor is free here.
+  // softmax(x) = 2^(x log2 e - shift) / sum: the factor is free here.
   const double factor = sequence.scale * std::numbers::log2e;
   const std::int64_t depth =
       spec.head_dim / ElementsPerLane(spec.compute_dtype);

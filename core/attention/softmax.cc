@@ -73,18 +73,18 @@ struct AsBf16 {
 //
 // x - shift = n + f with n whole and |f| <= 1/2. 2^f is a polynomial; 2^n goes
 // into the exponent, where -127 makes 0 of the 1 that 2^0 is.
-template <class Result>
+template <class Result, bool kIsFar>
 class Exp2 {
  public:
+  // A far shift is subtracted, and what is left has none.
   Exp2(D d, Shift shift)
-      : offset_(hn::Set(d, shift.is_far() ? shift.value : 0.0F)),
-        magic_(hn::Set(d, shift.is_far() ? kMagic : kMagic - shift.value)),
-        least_(hn::Set(d, shift.is_far() ? -127.0F : shift.value - 127.0F)) {}
+      : far_(hn::Set(d, kIsFar ? shift.value : 0.0F)),
+        magic_(hn::Set(d, kIsFar ? kMagic : kMagic - shift.value)),
+        least_(hn::Set(d, kIsFar ? -127.0F : shift.value - 127.0F)) {}
 
-  template <bool kIsFar>
   HWY_INLINE V Of(D d, V x) const {
     const hn::Rebind<std::int32_t, D> di;
-    if constexpr (kIsFar) x = hn::Sub(x, offset_);
+    if constexpr (kIsFar) x = hn::Sub(x, far_);
     x = hn::Max(x, least_);
     const V shifted = hn::Add(x, magic_);
     const V f = hn::Sub(x, hn::Sub(shifted, magic_));
@@ -98,7 +98,7 @@ class Exp2 {
   // it rounds, and leaves n in the low bits.
   static constexpr float kMagic = 12582912.0F;
 
-  V offset_;
+  V far_;
   V magic_;
   V least_;
 };
@@ -144,13 +144,13 @@ template <class Result, bool kIsFar>
 HWY_INLINE float RowExp(D d, float* scores, std::int64_t count,
                         std::int64_t width, Shift shift) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  const Exp2<Result> exp2(d, shift);
+  const Exp2<Result, kIsFar> exp2(d, shift);
   V sum0 = hn::Zero(d);
   V sum1 = sum0;
   std::int64_t k = 0;
   for (; k + 2 * lanes <= count; k += 2 * lanes) {
-    const V p0 = exp2.template Of<kIsFar>(d, hn::LoadU(d, scores + k));
-    const V p1 = exp2.template Of<kIsFar>(d, hn::LoadU(d, scores + k + lanes));
+    const V p0 = exp2.Of(d, hn::LoadU(d, scores + k));
+    const V p1 = exp2.Of(d, hn::LoadU(d, scores + k + lanes));
     Result::Store(d, p0, scores, k);
     Result::Store(d, p1, scores, k + lanes);
     sum0 = hn::Add(sum0, p0);
@@ -158,8 +158,7 @@ HWY_INLINE float RowExp(D d, float* scores, std::int64_t count,
   }
   for (; k < count; k += lanes) {
     const auto mask = hn::FirstN(d, static_cast<std::size_t>(count - k));
-    const V p = hn::IfThenElseZero(
-        mask, exp2.template Of<kIsFar>(d, hn::LoadU(d, scores + k)));
+    const V p = hn::IfThenElseZero(mask, exp2.Of(d, hn::LoadU(d, scores + k)));
     Result::Store(d, p, scores, k);
     sum0 = hn::Add(sum0, p);
   }
