@@ -4,8 +4,8 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "core/attention/attention_spec.h"
 #include "core/base/status_macros.h"
-#include "server/compute_dtype.h"
 #include "server/convert_tensor.h"
 
 namespace attention {

@@ -7,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "core/attention/attention_spec.h"
 #include "core/attention/isa.h"
-#include "server/compute_dtype.h"
 
 namespace attention {
 namespace {

@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "core/attention/attention_spec.h"
 #include "core/attention/isa.h"
 #include "core/base/cpu.h"
 #include "core/base/status_macros.h"
 #include "core/engine/engine.h"
 #include "core/model/model_loader.h"
 #include "core/model/model_registry.h"
-#include "server/compute_dtype.h"
 #include "server/demo_model.h"
 #include "server/grpc_listener.h"
 #include "server/log.h"

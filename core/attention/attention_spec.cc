@@ -22,8 +22,7 @@ absl::Status CheckComputeDType(const AttentionSpec& spec) {
   if (spec.compute_dtype == DType::kF32) return absl::OkStatus();
   if (spec.compute_dtype != DType::kBF16) {
     return absl::InvalidArgumentError(
-        absl::StrCat("compute_dtype is ",
-                     absl::AsciiStrToLower(DTypeName(spec.compute_dtype)),
+        absl::StrCat("compute_dtype is ", ComputeDTypeName(spec.compute_dtype),
                      ", must be f32 or bf16"));
   }
   if (spec.head_dim % 2 != 0) {
@@ -58,6 +57,17 @@ absl::Status AttentionSpec::Validate() const {
 
 double AttentionSpec::DefaultScale() const {
   return 1 / std::sqrt(static_cast<double>(head_dim));
+}
+
+std::optional<DType> ParseComputeDType(absl::string_view name) {
+  for (const DType dtype : {DType::kF32, DType::kBF16}) {
+    if (name == ComputeDTypeName(dtype)) return dtype;
+  }
+  return std::nullopt;
+}
+
+std::string ComputeDTypeName(DType dtype) {
+  return absl::AsciiStrToLower(DTypeName(dtype));
 }
 
 }  // namespace attention

@@ -3,8 +3,11 @@
 #define CORE_ATTENTION_ATTENTION_SPEC_H_
 
 #include <cstdint>
+#include <optional>
+#include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "core/tensor/dtype.h"
 
 namespace attention {
@@ -36,6 +39,13 @@ struct AttentionSpec {
 
   friend bool operator==(const AttentionSpec&, const AttentionSpec&) = default;
 };
+
+// A compute_dtype as flags and messages name it: "f32" or "bf16"; nothing when
+// it is neither.
+std::optional<DType> ParseComputeDType(absl::string_view name);
+
+// The name that ParseComputeDType takes.
+std::string ComputeDTypeName(DType dtype);
 
 // A head's keys and values must fit the second-level cache beside a tile of
 // scores.

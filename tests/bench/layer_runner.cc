@@ -93,9 +93,8 @@ class Command {
   }
 
   absl::StatusOr<DType> ComputeDType() const {
-    const std::string name = Get("dtype", "f32");
-    if (name == "f32") return DType::kF32;
-    if (name == "bf16" && HasBf16Products()) return DType::kBF16;
+    const auto dtype = ParseComputeDType(Get("dtype", "f32"));
+    if (dtype == DType::kF32 || (dtype && HasBf16Products())) return *dtype;
     return absl::InvalidArgumentError(absl::StrCat(
         name_, ": dtype= takes ", HasBf16Products() ? "f32 and bf16" : "f32"));
   }
