@@ -26,14 +26,15 @@ constexpr auto kF32 = dnnl::memory::data_type::f32;
 
 // brgemm gives a row the same bits at every place and for every number of
 // rows; 16 keeps the number of compiled shapes small. gemm:jit treats the last
-// rows after a multiple of six differently, so its tiles are multiples of 24.
+// rows after a multiple of six differently, and so, at some widths, those
+// around its middle; not where their number is a multiple of twelve.
 constexpr std::int64_t kBrgemmRowMultiple = 16;
-constexpr std::int64_t kJitRowMultiple = 24;
+constexpr std::int64_t kJitRowMultiple = 12;
 
 // Compiled products that are kept; one takes about 58 KiB. A model needs some
-// dozens: rows are padded to 16 and at most 256 at once. Models come and go, so
-// all are dropped when a map is full: what is in use lives on, and what is
-// needed again costs its compilation once more, 0.2 to 0.5 ms.
+// dozens: rows are padded to 16 or 12 and at most 264 at once. Models come and
+// go, so all are dropped when a map is full: what is in use lives on, and what
+// is needed again costs its compilation once more, 0.2 to 0.5 ms.
 constexpr std::size_t kMaxProducts = 1024;
 
 const dnnl::engine& CpuEngine() {
