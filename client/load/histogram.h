@@ -1,0 +1,48 @@
+// Durations counted in buckets that are never wider than 0.8 % of what they
+// hold, or 8 ns.
+#ifndef CLIENT_LOAD_HISTOGRAM_H_
+#define CLIENT_LOAD_HISTOGRAM_H_
+
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+namespace attention::load {
+
+// Nanoseconds to an hour, in 34 KB whatever was recorded. Longer durations are
+// counted in the last bucket, negative ones as zero. Copyable; not thread-safe:
+// each thread records into its own, and Merge adds them up.
+class Histogram {
+ public:
+  using Duration = std::chrono::nanoseconds;
+
+  Histogram();
+
+  void Record(Duration value);
+  void Merge(const Histogram& other);
+
+  std::int64_t count() const { return count_; }
+  // Exact, the mean but for rounding. Zero when nothing was recorded.
+  Duration min() const;
+  Duration max() const { return max_; }
+  Duration mean() const;
+
+  // The smallest recorded duration that at least `percent` per cent of all do
+  // not exceed (nearest rank), within 0.4 % or 4 ns. The first and the last one
+  // are exact, so 100 is max(). Range (0, 100].
+  Duration Percentile(double percent) const;
+
+  // How many are at most `value`, to the width of a bucket.
+  std::int64_t CountUpTo(Duration value) const;
+
+ private:
+  std::vector<std::int64_t> buckets_;
+  std::int64_t count_ = 0;
+  double sum_ = 0;  // of nanoseconds
+  Duration min_ = Duration::max();
+  Duration max_ = Duration::zero();
+};
+
+}  // namespace attention::load
+
+#endif  // CLIENT_LOAD_HISTOGRAM_H_

@@ -1,0 +1,73 @@
+// What all reports show: the steps of a run, and what was concluded from them.
+#ifndef CLIENT_LOAD_REPORT_H_
+#define CLIENT_LOAD_REPORT_H_
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/load/objectives.h"
+#include "client/load/step.h"
+
+namespace attention::load {
+
+// Where overload leaves a deployment: a step past the knee, and what followed.
+struct Overload {
+  double factor = 0;  // times the knee's rate
+  Step step{};
+  // Answered within the latency objective, a second.
+  double goodput = 0;
+  // From the end of the overload to the end of the first window of requests at
+  // 0.8 of the knee that held the objectives again; none when none did.
+  std::optional<Seconds> recovery{};
+};
+
+// What a sweep found.
+struct Sweep {
+  // All steps up to the knee and around it, in the order they were run.
+  std::vector<Step> steps{};
+  // The one of the highest rate that held the objectives; -1 when none did.
+  int knee = -1;
+  std::vector<Overload> overloads{};
+};
+
+// A ratio B / A over the rounds: geometric mean and 95 % confidence interval.
+struct Ratio {
+  std::string name{};  // "answered/s", "p50", "p99"
+  double mean = 1;
+  double low = 1;
+  double high = 1;
+};
+
+// Turns A B A B of the same load.
+struct Comparison {
+  std::string a{};  // what the user calls them
+  std::string b{};
+  std::vector<Step> steps_a{};
+  std::vector<Step> steps_b{};
+  std::vector<Ratio> ratios{};
+};
+
+struct ObjectiveResult {
+  Objective objective{};
+  double value = 0;  // in the objective's unit
+  bool held = false;
+};
+
+struct Report {
+  std::string command{};  // the command line
+  std::string started{};  // RFC 3339
+  // "CPU", "server", "threads" and the like, in the order to be shown.
+  std::vector<std::pair<std::string, std::string>> environment{};
+  std::string workload{};  // its description in a line
+  // Exactly one of these three.
+  std::optional<Step> step{};
+  std::optional<Sweep> sweep{};
+  std::optional<Comparison> comparison{};
+  std::vector<ObjectiveResult> objectives{};
+};
+
+}  // namespace attention::load
+
+#endif  // CLIENT_LOAD_REPORT_H_

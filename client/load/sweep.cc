@@ -1,0 +1,217 @@
+// Finds how much a deployment holds.
+#include "client/load/sweep.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "core/base/status_macros.h"
+
+namespace attention::load {
+namespace {
+
+constexpr double kAnsweredShare = 0.99;
+constexpr int kHalvings = 6;
+// What a deployment that recovered holds with room to spare.
+constexpr double kRecoveredShare = 0.8;
+// A window is as short as recovery is to be known, but of enough requests to
+// judge it by.
+constexpr Seconds kWindow{0.25};
+constexpr double kWindowRequests = 20;
+
+absl::Status CheckRange(bool is_in_range, const char* name, double value,
+                        const char* range) {
+  return is_in_range
+             ? absl::OkStatus()
+             : absl::InvalidArgumentError(absl::StrCat(
+                   "sweep: ", name, " is ", value, ", taken is ", range));
+}
+
+absl::Status CheckOptions(const SweepOptions& options) {
+  if (options.arrivals == Arrivals::kClosed) {
+    return absl::InvalidArgumentError(
+        "sweep: arrivals are closed, which have no rate; taken are poisson and "
+        "constant");
+  }
+  ATTENTION_RETURN_IF_ERROR(CheckRange(options.first_rate > 0, "first_rate",
+                                       options.first_rate, "more than 0"));
+  ATTENTION_RETURN_IF_ERROR(CheckRange(options.max_rate >= options.first_rate,
+                                       "max_rate", options.max_rate,
+                                       "first_rate or more"));
+  ATTENTION_RETURN_IF_ERROR(CheckRange(options.duration > Seconds(0),
+                                       "duration", options.duration.count(),
+                                       "more than 0 s"));
+  ATTENTION_RETURN_IF_ERROR(CheckRange(options.resolution >= 1.001,
+                                       "resolution", options.resolution,
+                                       "1.001 or more"));
+  ATTENTION_RETURN_IF_ERROR(
+      CheckRange(options.recovery_limit > Seconds(0), "recovery_limit",
+                 options.recovery_limit.count(), "more than 0 s"));
+  for (const double factor : options.overloads) {
+    ATTENTION_RETURN_IF_ERROR(
+        CheckRange(factor > 1, "an overload", factor, "more than 1"));
+  }
+  return absl::OkStatus();
+}
+
+// Answered within the tightest latency objective, a second.
+double Goodput(const std::vector<Objective>& objectives, const Step& step) {
+  std::int64_t good = step.Ended(Ending::kAnswered);
+  for (const Objective& objective : objectives) {
+    if (objective.kind == Objective::Kind::kLatency) {
+      const std::chrono::duration<double, std::milli> limit(objective.limit);
+      good = std::min(
+          good, step.Latency(Ending::kAnswered)
+                    .CountUpTo(std::chrono::duration_cast<Histogram::Duration>(
+                        limit)));
+    }
+  }
+  return static_cast<double>(good) / step.duration.count();
+}
+
+// One sweep, from the first step to the last.
+class SweepRun {
+ public:
+  SweepRun(const SweepOptions& options, Measure measure)
+      : options_(options), measure_(std::move(measure)) {}
+
+  absl::StatusOr<Sweep> Run() {
+    ATTENTION_RETURN_IF_ERROR(Bracket());
+    if (sweep_.knee >= 0) {
+      ATTENTION_RETURN_IF_ERROR(Bisect());
+      ATTENTION_RETURN_IF_ERROR(GoPastTheKnee());
+    }
+    return std::move(sweep_);
+  }
+
+ private:
+  Trial TrialAt(double rate) const {
+    return {.load = {.arrivals = options_.arrivals, .rate = rate},
+            .warm_up = options_.warm_up,
+            .duration = options_.duration};
+  }
+
+  bool HoldsAll(const Step& step) const {
+    if (!step.invalid.empty() || step.offered == 0 ||
+        static_cast<double>(step.Ended(Ending::kAnswered)) <
+            kAnsweredShare * static_cast<double>(step.offered)) {
+      return false;
+    }
+    return std::all_of(options_.objectives.begin(), options_.objectives.end(),
+                       [&](const Objective& objective) {
+                         return objective.kind ==
+                                    Objective::Kind::kThroughput ||
+                                Holds(objective, step);
+                       });
+  }
+
+  // Measures a step, keeps it, and says whether it held.
+  absl::StatusOr<bool> Try(double rate) {
+    ATTENTION_ASSIGN_OR_RETURN(std::vector<Step> steps,
+                               measure_({TrialAt(rate)}));
+    const bool held = HoldsAll(steps.front());
+    sweep_.steps.push_back(std::move(steps.front()));
+    if (held) {
+      // No rate is tried that is below one that held.
+      sweep_.knee = static_cast<int>(sweep_.steps.size()) - 1;
+      held_rate_ = rate;
+    }
+    return held;
+  }
+
+  absl::StatusOr<bool> TryTwice(double rate) {
+    ATTENTION_ASSIGN_OR_RETURN(const bool held, Try(rate));
+    return held ? true : Try(rate);
+  }
+
+  // Finds a rate that holds and, unless max_rate does, one that does not.
+  absl::Status Bracket() {
+    double rate = options_.first_rate;
+    ATTENTION_ASSIGN_OR_RETURN(bool held, TryTwice(rate));
+    const bool first_held = held;
+    for (int halvings = 0; !held && halvings < kHalvings; ++halvings) {
+      failed_rate_ = rate;
+      rate /= 2;
+      ATTENTION_ASSIGN_OR_RETURN(held, TryTwice(rate));
+    }
+    while (first_held && held && rate < options_.max_rate) {
+      rate = std::min(2 * rate, options_.max_rate);
+      ATTENTION_ASSIGN_OR_RETURN(held, TryTwice(rate));
+      if (!held) {
+        failed_rate_ = rate;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Bisect() {
+    while (failed_rate_.has_value() &&
+           *failed_rate_ > held_rate_ * options_.resolution) {
+      const double rate = std::sqrt(held_rate_ * *failed_rate_);
+      ATTENTION_ASSIGN_OR_RETURN(const bool held, Try(rate));
+      if (!held) {
+        failed_rate_ = rate;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status GoPastTheKnee() {
+    for (const double factor : options_.overloads) {
+      const double rate = factor * held_rate_;
+      if (rate > options_.max_rate) {
+        continue;
+      }
+      ATTENTION_ASSIGN_OR_RETURN(Overload overload, Overrun(rate));
+      overload.factor = factor;
+      sweep_.overloads.push_back(std::move(overload));
+      if (!sweep_.overloads.back().step.invalid.empty()) {
+        break;
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // An overload and the windows that follow it.
+  absl::StatusOr<Overload> Overrun(double rate) {
+    Trial window = TrialAt(kRecoveredShare * held_rate_);
+    window.warm_up = Seconds(0);
+    window.duration =
+        std::max(kWindow, Seconds(kWindowRequests / window.load.rate));
+    const double windows = std::ceil(options_.recovery_limit / window.duration);
+    std::vector<Trial> trials(1 + static_cast<std::size_t>(windows), window);
+    trials.front() = TrialAt(rate);
+    ATTENTION_ASSIGN_OR_RETURN(std::vector<Step> steps, measure_(trials));
+
+    Overload overload;
+    overload.step = std::move(steps.front());
+    overload.goodput = Goodput(options_.objectives, overload.step);
+    const auto held =
+        std::find_if(steps.begin() + 1, steps.end(),
+                     [&](const Step& step) { return HoldsAll(step); });
+    if (held != steps.end()) {
+      overload.recovery =
+          static_cast<double>(held - steps.begin()) * window.duration;
+    }
+    return overload;
+  }
+
+  const SweepOptions& options_;
+  Measure measure_;
+  Sweep sweep_;
+  double held_rate_ = 0;               // the highest
+  std::optional<double> failed_rate_;  // the lowest
+};
+
+}  // namespace
+
+absl::StatusOr<Sweep> RunSweep(const SweepOptions& options, Measure measure) {
+  ATTENTION_RETURN_IF_ERROR(CheckOptions(options));
+  return SweepRun(options, std::move(measure)).Run();
+}
+
+}  // namespace attention::load

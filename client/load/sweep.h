@@ -1,0 +1,66 @@
+// Finds how much a deployment holds.
+#ifndef CLIENT_LOAD_SWEEP_H_
+#define CLIENT_LOAD_SWEEP_H_
+
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/statusor.h"
+#include "client/load/objectives.h"
+#include "client/load/report.h"
+#include "client/load/step.h"
+
+namespace attention::load {
+
+// One measurement to be made: `load` for `warm_up`, which is not counted, and
+// then for `duration`.
+struct Trial {
+  Load load{};
+  Seconds warm_up{0};
+  Seconds duration{0};
+};
+
+// Makes them one after another without a pause, also while requests of the one
+// before are still under way, and gives a step for each. Fails only when
+// nothing can be measured at all.
+using Measure = absl::AnyInvocable<absl::StatusOr<std::vector<Step>>(
+    const std::vector<Trial>&)>;
+
+struct SweepOptions {
+  Arrivals arrivals = Arrivals::kPoisson;  // or kConstant
+  double first_rate = 1;
+  double max_rate = 1e6;  // no load goes above it
+  // Of each step.
+  Seconds warm_up{1};
+  Seconds duration{5};
+  // The knee is known when the rates around it differ by this factor, which is
+  // at least 1.001.
+  double resolution = 1.05;
+  // Those of throughput are not for a sweep: no low rate could hold them.
+  std::vector<Objective> objectives{};
+  // Loads past the knee, times its rate.
+  std::vector<double> overloads{1.5, 2, 4};
+  // How long it may take to recover from each of them.
+  Seconds recovery_limit{10};
+};
+
+// Doubles the rate until a step holds the objectives no more, halves it (down
+// to 1/64) while not even the first one does, then bisects; goes past the knee;
+// measures how soon the deployment recovers. A step holds when it is valid, all
+// objectives do and at least 99 % of the offered requests were answered. Until
+// the bisection a rate that does not hold is measured once more, lest a hiccup
+// at a low rate hides the knee.
+//
+// Where the client is the limit, steps say so in `invalid`: no higher rate is
+// tried, and the knee is only what the deployment holds at least.
+//
+// Windows of at least 250 ms and about 20 requests follow an overload at once,
+// for `recovery_limit` whatever they show: they meet the backlog that it left.
+//
+// InvalidArgument for options out of range; other errors are those of
+// `measure`.
+absl::StatusOr<Sweep> RunSweep(const SweepOptions& options, Measure measure);
+
+}  // namespace attention::load
+
+#endif  // CLIENT_LOAD_SWEEP_H_
