@@ -1,0 +1,67 @@
+// What the figures of a report amount to, in words.
+#ifndef CLIENT_LOAD_CONCLUSIONS_H_
+#define CLIENT_LOAD_CONCLUSIONS_H_
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/load/report.h"
+
+namespace attention::load {
+
+struct NamedStep {
+  std::string name{};  // "500/s", "2 x the knee", "old, turn 1"
+  const Step* step = nullptr;
+};
+
+// All steps in the order they were run, a comparison's A before B. They point
+// into `report`.
+std::vector<NamedStep> StepsOf(const Report& report);
+
+// The step that the report is about: the only one, or the knee of a sweep.
+// Null when there is no such step.
+const Step* MainStep(const Report& report);
+
+// Indices of its steps from the lowest rate to the highest, however the search
+// went.
+std::vector<int> StepsByRate(const Sweep& sweep);
+
+// One line, the answer to what the run was for.
+std::string Headline(const Report& report);
+
+// Why figures cannot be trusted, with the name of the step when there are
+// several; empty when they can.
+std::vector<std::string> InvalidReasons(const Report& report);
+
+// What was not answered, over all steps, the most frequent first.
+std::vector<std::pair<std::string, std::int64_t>> MessagesOf(
+    const Report& report);
+
+// Answers that were compared with the reference, and those that differ, over
+// all steps.
+std::pair<std::int64_t, std::int64_t> VerifiedAndWrong(const Report& report);
+
+// "9.81 ms", "0.40 %" or "498/s"; "no answer" for a latency without one.
+std::string ValueText(const ObjectiveResult& result);
+
+// The shortest that an objective allows a latency to be; none without one.
+std::optional<Histogram::Duration> LatencyLimit(const Report& report);
+
+// Answered within `limit`, a second.
+double Goodput(const Step& step, Histogram::Duration limit);
+
+// What a ratio B / A shows with 95 % confidence.
+enum class Effect : std::uint8_t { kNone, kBetter, kWorse };
+Effect EffectOf(const Ratio& ratio);
+
+// Its 95 % confidence interval: "0.65 to 0.75".
+std::string IntervalText(const Ratio& ratio);
+
+// A sentence: "p99: new is faster than old, 0.70 times (0.65 to 0.75)."
+std::string Verdict(const Comparison& comparison, const Ratio& ratio);
+
+}  // namespace attention::load
+
+#endif  // CLIENT_LOAD_CONCLUSIONS_H_

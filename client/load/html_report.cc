@@ -1,0 +1,398 @@
+// A report as HTML.
+#include "client/load/html_report.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "client/load/conclusions.h"
+#include "client/load/figure_text.h"
+#include "client/load/forest_svg.h"
+#include "client/load/html_elements.h"
+#include "client/load/html_style.h"
+#include "client/load/report_charts.h"
+
+namespace attention::load {
+namespace {
+
+using Limit = std::optional<Histogram::Duration>;
+
+// Percentiles of the tables beside the charts; 100 is called max.
+constexpr double kPercentiles[] = {50, 75, 90, 95, 99, 99.9, 99.99, 100};
+
+constexpr char kHowToRead[] = R"html(<h3>How to read it</h3>
+<p><strong>Latency</strong> counts from the moment at which a request was meant
+to start, so that a request which had to wait for others in the client is as
+late as its user would have found it. <em>From the sending</em> is what a client
+sees that waits for answers before it goes on; the gap between the two is what
+such a client hides.</p>
+<p><strong>Refused</strong> requests were shed by the server
+(RESOURCE_EXHAUSTED), <strong>expired</strong> ones had no answer before their
+deadline, <strong>dropped</strong> ones were never sent because too many were in
+flight. The <strong>knee</strong> is the highest load that held the
+objectives.</p>
+)html";
+
+std::string Card(const std::string& html) {
+  return absl::StrCat("<div class=\"card\">\n", html, "</div>\n");
+}
+
+std::string Grid(const std::string& html) {
+  return absl::StrCat("<div class=\"grid\">\n", html, "</div>\n");
+}
+
+std::string Figure(const Chart& chart) {
+  return absl::StrCat("<figure class=\"card\">\n<h3>", HtmlText(chart.title),
+                      "</h3>\n", ChartLegend(chart), ChartSvg(chart),
+                      "</figure>\n");
+}
+
+HtmlTable LatencyTable(const std::vector<NamedHistogram>& histograms) {
+  HtmlTable table = {.caption = "Latency", .head = {"percentile"}};
+  std::vector<const Histogram*> shown;
+  for (const NamedHistogram& named : histograms) {
+    if (named.histogram->count() > 0) {
+      table.head.push_back(named.name);
+      shown.push_back(named.histogram);
+    }
+  }
+  for (const double percent : kPercentiles) {
+    table.rows.push_back(
+        {percent == 100 ? "max" : absl::StrFormat("p%g", percent)});
+    for (const Histogram* histogram : shown) {
+      table.rows.back().push_back(PercentileText(*histogram, percent));
+    }
+  }
+  return table;
+}
+
+HtmlTable EndingTable(const Step& step) {
+  HtmlTable table = {.caption = "How requests ended",
+                     .head = {"", "requests", "rate", "share", "p50", "p99"}};
+  const auto add = [&](const std::string& name, std::int64_t count,
+                       const Histogram* latency) {
+    const auto part = static_cast<double>(count);
+    const auto offered = static_cast<double>(step.offered);
+    table.rows.push_back(
+        {name, CountText(count), RateText(part / step.duration.count()),
+         PercentText(offered == 0 ? 0 : part / offered),
+         latency == nullptr ? "" : PercentileText(*latency, 50),
+         latency == nullptr ? "" : PercentileText(*latency, 99)});
+  };
+  add("offered", step.offered, nullptr);
+  add("answered", step.Ended(Ending::kAnswered),
+      &step.Latency(Ending::kAnswered));
+  add("refused", step.Ended(Ending::kRefused), &step.Latency(Ending::kRefused));
+  add("expired", step.Ended(Ending::kExpired), &step.Latency(Ending::kExpired));
+  add("failed", step.Ended(Ending::kFailed), &step.Latency(Ending::kFailed));
+  add("dropped", step.dropped, nullptr);
+  return table;
+}
+
+HtmlTable ThroughputTable(const Step& step) {
+  const auto per_second = [&](std::int64_t amount) {
+    return static_cast<double>(amount) / step.duration.count();
+  };
+  return {
+      .caption = "Throughput and client",
+      .rows = {
+          {"requests answered", RateText(step.AnsweredRate())},
+          {"tokens answered", RateText(per_second(step.tokens_answered))},
+          {"sent", absl::StrCat(BytesText(per_second(step.bytes_sent)), "/s")},
+          {"received",
+           absl::StrCat(BytesText(per_second(step.bytes_received)), "/s")},
+          {"client CPU", absl::StrFormat("%.2f cores", step.client_cores)},
+          {"send lag p99", PercentileText(step.send_lag, 99)}}};
+}
+
+std::string StepHtml(const Step& step, Limit limit) {
+  const std::vector<NamedHistogram> answered = {
+      {"from the intended start", &step.Latency(Ending::kAnswered)},
+      {"from the sending", &step.from_send}};
+  std::vector<NamedHistogram> all = answered;
+  all.push_back({"server queue", &step.server_queue});
+  all.push_back({"server compute", &step.server_compute});
+  std::string html =
+      Figure(PercentileChart("Latency of the answered, by "
+                             "percentile",
+                             answered, limit));
+  absl::StrAppend(&html, Card(ToHtml(LatencyTable(all))));
+  if (!step.timeline.empty()) {
+    absl::StrAppend(&html, Figure(TimelineChart(step)),
+                    Figure(TimelineLatencyChart(step, limit)));
+  }
+  absl::StrAppend(&html, Card(ToHtml(EndingTable(step))),
+                  Card(ToHtml(ThroughputTable(step))));
+  return Grid(html);
+}
+
+HtmlTable StepsTable(const Sweep& sweep) {
+  HtmlTable table = {.caption = "All loads that were tried",
+                     .head = {"load", "offered", "answered", "errors", "p50",
+                              "p99", "p99.9", ""}};
+  for (const int i : StepsByRate(sweep)) {
+    const Step& step = sweep.steps[static_cast<std::size_t>(i)];
+    const Histogram& answered = step.Latency(Ending::kAnswered);
+    const bool is_knee = i == sweep.knee;
+    if (is_knee) {
+      table.marked_row = static_cast<int>(table.rows.size());
+    }
+    table.rows.push_back(
+        {ShortLoadText(step.load), RateText(step.OfferedRate()),
+         RateText(step.AnsweredRate()), PercentText(step.ErrorShare()),
+         PercentileText(answered, 50), PercentileText(answered, 99),
+         PercentileText(answered, 99.9), is_knee ? "knee" : ""});
+  }
+  return table;
+}
+
+HtmlTable OverloadTable(const std::vector<Overload>& overloads) {
+  HtmlTable table = {.caption = "Past the knee",
+                     .head = {"load", "offered", "goodput", "refused",
+                              "refusal p50", "refusal p99", "recovery"}};
+  for (const Overload& overload : overloads) {
+    const Step& step = overload.step;
+    const Histogram& refused = step.Latency(Ending::kRefused);
+    const auto refusals = static_cast<double>(step.Ended(Ending::kRefused));
+    table.rows.push_back(
+        {absl::StrCat(NumberText(overload.factor), " x the knee"),
+         RateText(step.OfferedRate()), RateText(overload.goodput),
+         RateText(refusals / step.duration.count()),
+         PercentileText(refused, 50), PercentileText(refused, 99),
+         overload.recovery.has_value()
+             ? absl::StrFormat("%.3g s", overload.recovery->count())
+             : "never"});
+  }
+  return table;
+}
+
+std::string SweepHtml(const Sweep& sweep, const Step* knee, Limit limit) {
+  if (sweep.steps.empty()) {
+    return "";
+  }
+  std::string html = Grid(absl::StrCat(Figure(ThroughputChart(sweep, limit)),
+                                       Figure(LoadLatencyChart(sweep, limit))));
+  absl::StrAppend(&html, "<div class=\"stack\">\n",
+                  Card(ToHtml(StepsTable(sweep))));
+  if (!sweep.overloads.empty()) {
+    absl::StrAppend(&html, Card(ToHtml(OverloadTable(sweep.overloads))));
+  }
+  absl::StrAppend(&html, "</div>\n");
+  if (knee != nullptr) {
+    absl::StrAppend(&html, "<h2>At the knee: ", HtmlText(LoadText(knee->load)),
+                    "</h2>\n", StepHtml(*knee, limit));
+  }
+  return html;
+}
+
+Histogram Merged(const std::vector<Step>& steps) {
+  Histogram sum;
+  for (const Step& step : steps) {
+    sum.Merge(step.Latency(Ending::kAnswered));
+  }
+  return sum;
+}
+
+HtmlTable TurnsTable(const Comparison& comparison) {
+  HtmlTable table = {
+      .caption = "Turn by turn",
+      .head = {"target", "load", "answered", "errors", "p50", "p99", "p99.9"}};
+  const std::size_t rounds =
+      std::max(comparison.steps_a.size(), comparison.steps_b.size());
+  const auto add = [&](const char* target, const std::vector<Step>& steps,
+                       std::size_t turn) {
+    if (turn < steps.size()) {
+      const Step& step = steps[turn];
+      const Histogram& answered = step.Latency(Ending::kAnswered);
+      table.rows.push_back(
+          {absl::StrCat(target, ", turn ", turn + 1), ShortLoadText(step.load),
+           RateText(step.AnsweredRate()), PercentText(step.ErrorShare()),
+           PercentileText(answered, 50), PercentileText(answered, 99),
+           PercentileText(answered, 99.9)});
+    }
+  };
+  for (std::size_t turn = 0; turn < rounds; ++turn) {
+    add("A", comparison.steps_a, turn);
+    add("B", comparison.steps_b, turn);
+  }
+  return table;
+}
+
+std::string ComparisonHtml(const Comparison& comparison, Limit limit) {
+  const Histogram a = Merged(comparison.steps_a);
+  const Histogram b = Merged(comparison.steps_b);
+  const std::vector<NamedHistogram> both = {{"A", &a}, {"B", &b}};
+  HtmlTable verdicts = {.caption = "What the ratios show",
+                        .head = {"", "ratio", "95 % interval"}};
+  std::string sentences;
+  for (const Ratio& ratio : comparison.ratios) {
+    verdicts.rows.push_back(
+        {ratio.name, RatioText(ratio.mean), IntervalText(ratio)});
+    absl::StrAppend(&sentences, "<p>", HtmlText(Verdict(comparison, ratio)),
+                    "</p>\n");
+  }
+  std::string html;
+  if (!comparison.ratios.empty()) {
+    absl::StrAppend(&html,
+                    "<figure class=\"card\">\n<h3>Ratios B / A with their 95 % "
+                    "intervals</h3>\n",
+                    ForestSvg(comparison), "</figure>\n",
+                    Card(absl::StrCat(ToHtml(verdicts), sentences)));
+  }
+  absl::StrAppend(&html,
+                  Figure(PercentileChart("Latency of the answered, all turns",
+                                         both, limit)),
+                  Card(ToHtml(LatencyTable(both))));
+  return absl::StrCat(Grid(html), "<div class=\"stack\">\n",
+                      Card(ToHtml(TurnsTable(comparison))), "</div>\n");
+}
+
+void AddStepTiles(const Step& step, std::vector<HtmlTile>& tiles) {
+  const Histogram& answered = step.Latency(Ending::kAnswered);
+  tiles.push_back({"p50", PercentileText(answered, 50), "of the answered"});
+  tiles.push_back(
+      {"p99", PercentileText(answered, 99),
+       absl::StrCat("from the sending ", PercentileText(step.from_send, 99))});
+  tiles.push_back({"Tokens",
+                   RateText(static_cast<double>(step.tokens_answered) /
+                            step.duration.count()),
+                   absl::StrCat(BytesText(static_cast<double>(step.bytes_sent) /
+                                          step.duration.count()),
+                                "/s sent")});
+}
+
+std::vector<HtmlTile> Tiles(const Report& report) {
+  std::vector<HtmlTile> tiles;
+  if (report.step.has_value()) {
+    const Step& step = *report.step;
+    tiles.push_back(
+        {"Answered", RateText(step.AnsweredRate()),
+         absl::StrCat("of ", RateText(step.OfferedRate()), " offered")});
+    AddStepTiles(step, tiles);
+    tiles.push_back(
+        {"Errors", PercentText(step.ErrorShare()),
+         absl::StrCat(CountText(step.offered - step.Ended(Ending::kAnswered)),
+                      " of ", CountText(step.offered))});
+  } else if (report.sweep.has_value()) {
+    if (const Step* knee = MainStep(report)) {
+      tiles.push_back(
+          {"Knee", RateText(knee->load.rate), "highest load that held"});
+      AddStepTiles(*knee, tiles);
+    }
+    for (const Overload& overload : report.sweep->overloads) {
+      if (overload.factor == 2) {
+        tiles.push_back({"Goodput at 2 x", RateText(overload.goodput),
+                         overload.recovery.has_value()
+                             ? absl::StrFormat("recovers in %.3g s",
+                                               overload.recovery->count())
+                             : "does not recover"});
+      }
+    }
+  } else if (report.comparison.has_value()) {
+    for (const Ratio& ratio : report.comparison->ratios) {
+      tiles.push_back({absl::StrCat(ratio.name, ", B / A"),
+                       absl::StrCat(RatioText(ratio.mean), " x"),
+                       IntervalText(ratio)});
+    }
+  }
+  const auto [verified, wrong] = VerifiedAndWrong(report);
+  if (verified > 0) {
+    tiles.push_back({"Wrong answers", CountText(wrong),
+                     absl::StrCat("of ", CountText(verified), " verified"),
+                     wrong > 0});
+  }
+  return tiles;
+}
+
+std::string HeaderHtml(const Report& report) {
+  std::string html = absl::StrCat(
+      "<header>\n<p class=\"kicker\">attention-load, ",
+      HtmlText(report.started), "</p>\n<h1>", HtmlText(Headline(report)),
+      "</h1>\n<p class=\"lead\">", HtmlText(report.workload));
+  if (report.step.has_value()) {
+    absl::StrAppend(&html, "; ", HtmlText(LoadText(report.step->load)),
+                    absl::StrFormat(", %.3g s", report.step->duration.count()));
+  } else if (report.comparison.has_value()) {
+    absl::StrAppend(&html, "<br>A: ", HtmlText(report.comparison->a),
+                    "<br>B: ", HtmlText(report.comparison->b));
+  }
+  absl::StrAppend(&html, "</p>\n");
+  if (!report.objectives.empty()) {
+    absl::StrAppend(&html, "<ul class=\"objectives\">\n");
+    for (const ObjectiveResult& result : report.objectives) {
+      absl::StrAppend(&html,
+                      result.held ? "<li class=\"held\">&#10003; held "
+                                  : "<li class=\"missed\">&#10007; "
+                                    "missed ",
+                      HtmlText(result.objective.ToString()), ": ",
+                      HtmlText(ValueText(result)), "</li>\n");
+    }
+    absl::StrAppend(&html, "</ul>\n");
+  }
+  const std::vector<std::string> reasons = InvalidReasons(report);
+  if (!reasons.empty()) {
+    absl::StrAppend(&html, "<section class=\"invalid\">\n<h2>INVALID: ",
+                    report.step.has_value() ? "these" : "some of these",
+                    " figures say more about the client than about the "
+                    "server</h2>\n<ul>\n");
+    for (const std::string& reason : reasons) {
+      absl::StrAppend(&html, "<li>", HtmlText(reason), "</li>\n");
+    }
+    absl::StrAppend(&html, "</ul>\n</section>\n");
+  }
+  return absl::StrCat(html, "</header>\n");
+}
+
+std::string EndHtml(const Report& report) {
+  HtmlTable environment = {.caption = "Environment"};
+  environment.rows.push_back({"command", report.command});
+  for (const auto& [name, value] : report.environment) {
+    environment.rows.push_back({name, value});
+  }
+  std::string html = absl::StrCat(
+      "<h2>How it was measured</h2>\n",
+      Grid(absl::StrCat("<div class=\"card prose\">\n", ToHtml(environment),
+                        "</div>\n", Card(kHowToRead))));
+  const auto messages = MessagesOf(report);
+  if (!messages.empty()) {
+    HtmlTable table = {.caption = "What was said instead of an answer",
+                       .head = {"times", "message"}};
+    for (const auto& [text, count] : messages) {
+      table.rows.push_back({CountText(count), text});
+    }
+    absl::StrAppend(&html,
+                    "<div class=\"stack\">\n<div class=\"card prose\">\n",
+                    ToHtml(table), "</div>\n</div>\n");
+  }
+  return html;
+}
+
+}  // namespace
+
+std::string HtmlReport(const Report& report) {
+  const Limit limit = LatencyLimit(report);
+  // The policy makes sure that nothing is fetched, and that no text which was
+  // put in runs.
+  std::string html = absl::StrCat(
+      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta http-equiv=\"Content-Security-Policy\" "
+      "content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width, "
+      "initial-scale=1\">\n<title>",
+      HtmlText(Headline(report)), "</title>\n<style>", kHtmlStyle,
+      "</style>\n</head>\n<body>\n", HeaderHtml(report), "<main>\n",
+      ToHtml(Tiles(report)), "<h2>Figures</h2>\n");
+  if (report.step.has_value()) {
+    absl::StrAppend(&html, StepHtml(*report.step, limit));
+  } else if (report.sweep.has_value()) {
+    absl::StrAppend(&html, SweepHtml(*report.sweep, MainStep(report), limit));
+  } else if (report.comparison.has_value()) {
+    absl::StrAppend(&html, ComparisonHtml(*report.comparison, limit));
+  }
+  return absl::StrCat(html, EndHtml(report), "</main>\n</body>\n</html>\n");
+}
+
+}  // namespace attention::load

@@ -1,0 +1,163 @@
+// Proves what is concluded from figures: the headline, whether a ratio shows
+// anything, and what makes figures worthless.
+#include "client/load/conclusions.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "tests/client/load/sample_reports.h"
+
+namespace attention::load {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+
+TEST(ConclusionsTest, HeadlinesSayWhatTheRunWasFor) {
+  EXPECT_EQ(Headline(StepReport()), "1,000 requests/s answered, p99 20.0 ms");
+  EXPECT_EQ(Headline(SweepReport()),
+            "Holds 2,828 requests/s at p99=50ms, errors=0.1%");
+  EXPECT_EQ(Headline(ComparisonReport()),
+            "new:8001 is better than old:8001 in p50 and worse in p99");
+  EXPECT_EQ(Headline(Report()), "Nothing was measured");
+}
+
+TEST(ConclusionsTest, AStepWithoutAnswersHasNoLatency) {
+  Report report = StepReport();
+  report.step->ended[0] = 0;
+
+  EXPECT_EQ(Headline(report), "No request was answered");
+}
+
+TEST(ConclusionsTest, ASweepWithoutAKneeSaysSo) {
+  Report report = SweepReport();
+  report.sweep->knee = -1;
+
+  EXPECT_EQ(Headline(report), "No load that was tried held the objectives");
+  EXPECT_EQ(MainStep(report), nullptr);
+}
+
+TEST(ConclusionsTest, WhereTheClientGaveUpTheKneeIsALeast) {
+  Report report = SweepReport();
+  report.sweep->steps[4].invalid = {"the client used all its cores"};
+
+  EXPECT_EQ(Headline(report),
+            "Holds at least 2,828 requests/s at p99=50ms, errors=0.1%");
+}
+
+TEST(ConclusionsTest, ComparisonsNameTheFasterOne) {
+  Report report = ComparisonReport();
+  report.comparison->ratios = {{"answered/s", 1.3, 1.2, 1.4}};
+  EXPECT_EQ(Headline(report), "new:8001 is faster than old:8001 (answered/s)");
+
+  report.comparison->ratios = {{"p99", 1.3, 1.2, 1.4}};
+  EXPECT_EQ(Headline(report), "new:8001 is slower than old:8001 (p99)");
+
+  report.comparison->ratios = {{"p99", 1.3, 0.9, 1.4}};
+  EXPECT_EQ(Headline(report),
+            "No difference between old:8001 and new:8001 shown");
+}
+
+TEST(ConclusionsTest, MoreAnswersAreBetterAndMoreLatencyIsWorse) {
+  EXPECT_EQ(EffectOf({"answered/s", 1.2, 1.1, 1.3}), Effect::kBetter);
+  EXPECT_EQ(EffectOf({"answered/s", 0.8, 0.7, 0.9}), Effect::kWorse);
+  EXPECT_EQ(EffectOf({"p99", 1.2, 1.1, 1.3}), Effect::kWorse);
+  EXPECT_EQ(EffectOf({"p99", 0.8, 0.7, 0.9}), Effect::kBetter);
+}
+
+TEST(ConclusionsTest, AnIntervalThatHoldsOneShowsNothing) {
+  EXPECT_EQ(EffectOf({"p99", 1.2, 1, 1.3}), Effect::kNone);
+  EXPECT_EQ(EffectOf({"p99", 0.8, 0.7, 1}), Effect::kNone);
+  EXPECT_EQ(EffectOf({"answered/s", 1, 1, 1}), Effect::kNone);
+}
+
+TEST(ConclusionsTest, VerdictsAreSentences) {
+  const Comparison comparison = {.a = "old", .b = "new"};
+
+  EXPECT_EQ(Verdict(comparison, {"p99", 0.7, 0.65, 0.75}),
+            "p99: new is faster than old, 0.70 times (0.65 to 0.75).");
+  EXPECT_EQ(Verdict(comparison, {"answered/s", 0.7, 0.65, 0.75}),
+            "answered/s: new is slower than old, 0.70 times (0.65 to 0.75).");
+  EXPECT_EQ(Verdict(comparison, {"p50", 1.01, 0.97, 1.05}),
+            "p50: no difference shown, 1.01 times (0.97 to 1.05).");
+}
+
+TEST(ConclusionsTest, ReasonsNameTheStepWhenThereAreSeveral) {
+  Report step = StepReport();
+  EXPECT_THAT(InvalidReasons(step), IsEmpty());
+  step.step->invalid = {"late"};
+  EXPECT_THAT(InvalidReasons(step), ElementsAre("late"));
+
+  Report sweep = SweepReport();
+  sweep.sweep->steps[1].invalid = {"late"};
+  sweep.sweep->overloads[2].step.invalid = {"busy"};
+  EXPECT_THAT(InvalidReasons(sweep),
+              ElementsAre("500/s: late", "4 x the knee: busy"));
+
+  Report comparison = ComparisonReport();
+  comparison.comparison->steps_b[0].invalid = {"late"};
+  EXPECT_THAT(InvalidReasons(comparison),
+              ElementsAre("new:8001, turn 1: late"));
+}
+
+TEST(ConclusionsTest, MessagesOfAllStepsAreAddedUp) {
+  Report report = SweepReport();
+  for (Overload& overload : report.sweep->overloads) {
+    overload.step.messages = {{"often", 10}};
+  }
+  for (Step& step : report.sweep->steps) {
+    step.messages = {{"a bit", 1}};
+  }
+
+  EXPECT_THAT(MessagesOf(report),
+              ElementsAre(Pair("often", 30), Pair("a bit", 7)));
+}
+
+TEST(ConclusionsTest, VerifiedAnswersOfAllStepsAreAddedUp) {
+  Report report = ComparisonReport();
+  for (Step& step : report.comparison->steps_a) {
+    step.verified = 10;
+    step.wrong = 1;
+  }
+  for (Step& step : report.comparison->steps_b) {
+    step.verified = 5;
+  }
+
+  EXPECT_THAT(VerifiedAndWrong(report), Pair(45, 3));
+}
+
+TEST(ConclusionsTest, StepsAreOrderedByRate) {
+  EXPECT_THAT(StepsByRate(*SweepReport().sweep),
+              ElementsAre(0, 1, 2, 3, 5, 6, 4));
+}
+
+TEST(ConclusionsTest, ValuesHaveTheUnitOfTheirObjective) {
+  using Kind = Objective::Kind;
+  EXPECT_EQ(ValueText({.objective = {.kind = Kind::kLatency}, .value = 9.81}),
+            "9.81 ms");
+  EXPECT_EQ(ValueText({.objective = {.kind = Kind::kLatency},
+                       .value = std::numeric_limits<double>::infinity()}),
+            "no answer");
+  EXPECT_EQ(ValueText({.objective = {.kind = Kind::kErrors}, .value = 0.4}),
+            "0.40 %");
+  EXPECT_EQ(ValueText({.objective = {.kind = Kind::kThroughput}, .value = 498}),
+            "498/s");
+}
+
+TEST(ConclusionsTest, GoodputCountsWhatIsWithinTheTightestLimit) {
+  Report report = StepReport();
+  EXPECT_EQ(LatencyLimit(report), std::chrono::milliseconds(50));
+  report.objectives.push_back({.objective = {.percent = 50, .limit = 6}});
+  EXPECT_EQ(LatencyLimit(report), std::chrono::milliseconds(6));
+  report.objectives.clear();
+  EXPECT_EQ(LatencyLimit(report), std::nullopt);
+
+  // 99 of 100 within 20 ms, 10,000 answers in 10 s.
+  EXPECT_NEAR(Goodput(*report.step, std::chrono::milliseconds(20)), 990, 2);
+}
+
+}  // namespace
+}  // namespace attention::load
