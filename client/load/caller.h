@@ -1,0 +1,57 @@
+// How requests reach a deployment: call by call, or over streams.
+#ifndef CLIENT_LOAD_CALLER_H_
+#define CLIENT_LOAD_CALLER_H_
+
+#include <grpcpp/completion_queue.h>
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "client/load/deployment.h"
+#include "client/load/flight.h"
+#include "client/load/request_pool.h"
+
+namespace attention::load {
+
+// What a completion queue gives back as its tag.
+class Completion {
+ public:
+  virtual ~Completion() = default;
+  virtual void Complete(bool ok) = 0;
+};
+
+// Requests that share a completion queue. `on_landed` is called exactly once
+// for each flight, by the thread that runs completions, or by Send itself when
+// a request cannot leave.
+class Caller {
+ public:
+  virtual ~Caller() = default;
+
+  // From any thread; never waits for the server.
+  virtual void Send(const Flight& flight) = 0;
+
+  // No Send follows. Cancels what has no deadline of its own and returns when
+  // no event will be added to the queue any more. Not from the thread that runs
+  // completions.
+  virtual void Finish() = 0;
+};
+
+struct CallerSetup {
+  Deployment& deployment;
+  const std::vector<PreparedRequest>& requests;
+  std::chrono::milliseconds default_deadline{};
+  grpc::CompletionQueue& queue;
+  OnLanded on_landed;
+};
+
+// A call for each request.
+std::unique_ptr<Caller> MakeUnaryCaller(CallerSetup setup);
+
+// `streams` streams, in turn. A lost one is opened again; what was on it has
+// failed. Deadlines are the caller's: streams have none.
+std::unique_ptr<Caller> MakeStreamCaller(CallerSetup setup, int streams);
+
+}  // namespace attention::load
+
+#endif  // CLIENT_LOAD_CALLER_H_

@@ -1,0 +1,338 @@
+// The command line of attention-load.
+#include "client/load/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace attention::load {
+namespace {
+
+constexpr char kFooter[] = R"(
+Exit codes:
+  0  done, and all objectives held
+  1  an objective was missed
+  2  wrong usage, or a file that cannot be read or written
+  3  a server cannot be reached
+  4  the client was the bottleneck: the figures cannot be trusted
+  5  --verify found a wrong answer
+
+Examples:
+  attention-load sweep --slo p99=50ms --html knee.html
+  attention-load run --rate 200 --duration 30 --slo p99=50ms,errors=0
+  attention-load run --concurrency 16 --workload ragged.json
+  attention-load compare --target old:8001 --against new:8001 --rate 100)";
+
+constexpr double kDay = 86'400;
+
+// Flags whose values are read further once all are known.
+struct RawFlags {
+  std::string targets = "127.0.0.1:8001";
+  std::string against{};
+  std::string tls_ca{};
+  std::string tls_certificate{};
+  std::string tls_key{};
+  std::string token_file{};
+  std::string arrivals = "poisson";
+  std::optional<double> rate{};
+  std::optional<int> concurrency{};
+  std::string slo{};
+  std::vector<std::string> weights{};
+};
+
+void AddTargetFlags(CLI::App& app, RawFlags& raw, CommandLine& line) {
+  const std::string group = "Servers";
+  app.add_option("--target", raw.targets,
+                 "Addresses, used in turn; also from ATTENTION_SERVER")
+      ->envname("ATTENTION_SERVER")
+      ->option_text("HOST:PORT[,...] [127.0.0.1:8001]")
+      ->group(group);
+  app.add_option("--connections", line.access.connections,
+                 "Connections to each target")
+      ->check(CLI::Range(1, 1000))
+      ->option_text("N [1]")
+      ->group(group);
+  app.add_option("--connect-timeout", line.connect_s,
+                 "How long to wait for all of them to serve")
+      ->check(CLI::Range(0.001, 3600.0))
+      ->option_text("SECONDS [5]")
+      ->group(group);
+  app.add_option("--streams", line.streams,
+                 "Send over this many streams a thread; 0: a call a request")
+      ->check(CLI::Range(0, 1000))
+      ->option_text("N [0]")
+      ->group(group);
+  app.add_flag("--tls", line.access.tls, "Encrypt")->group(group);
+  app.add_option("--tls-ca", raw.tls_ca,
+                 "Authorities to trust, PEM; default: the system's")
+      ->option_text("FILE")
+      ->group(group);
+  app.add_option("--tls-cert", raw.tls_certificate,
+                 "The client's certificate, PEM")
+      ->option_text("FILE")
+      ->group(group);
+  app.add_option("--tls-key", raw.tls_key, "Its private key, PEM")
+      ->option_text("FILE")
+      ->group(group);
+  app.add_option("--tls-name", line.access.tls_name,
+                 "Name in the server's certificate; default: the host")
+      ->option_text("NAME")
+      ->group(group);
+  app.add_option("--token-file", raw.token_file,
+                 "Holds a token, sent as authorization: Bearer TOKEN")
+      ->option_text("FILE")
+      ->group(group);
+}
+
+void AddRequestFlags(CLI::App& app, RawFlags& raw, CommandLine& line) {
+  const std::string group = "Requests";
+  app.add_option("--workload", line.workload,
+                 "What requests are made of; default: sentences for the demo "
+                 "model, one a request")
+      ->option_text("FILE")
+      ->group(group);
+  app.add_option("--seed", line.seed, "Default: the workload's")
+      ->check(CLI::PositiveNumber)
+      ->option_text("N")
+      ->group(group);
+  app.add_option("--timeout", line.timeout_s,
+                 "Deadline of requests that the workload gives none")
+      ->check(CLI::Range(0.001, kDay))
+      ->option_text("SECONDS [10]")
+      ->group(group);
+  app.add_option("--verify", line.verify_share,
+                 "Share of the answers to compare with the double-precision "
+                 "reference, after each step")
+      ->check(CLI::Range(0.0, 1.0))
+      ->option_text("SHARE [0]")
+      ->group(group);
+  app.add_option("--weights", raw.weights,
+                 "Parameters of a model, for --verify; as the server's --model")
+      ->allow_extra_args(false)
+      ->option_text("NAME=PATH")
+      ->group(group);
+}
+
+void AddMeasuringFlags(CLI::App& app, RawFlags& raw, CommandLine& line) {
+  const std::string group = "Measuring";
+  app.add_option("--duration", line.duration_s, "Of each step")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->option_text("SECONDS [10]")
+      ->group(group);
+  app.add_option("--warm-up", line.warm_up_s,
+                 "Before each step, at its load; not counted")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->option_text("SECONDS [1]")
+      ->group(group);
+  app.add_option("--slo", raw.slo,
+                 "Objectives: pN=TIME (us, ms, s), errors=PERCENT, rate=N; "
+                 "sweep: p99=50ms,errors=1")
+      ->option_text("LIST")
+      ->group(group);
+  app.add_option("--threads", line.threads,
+                 "Pairs of threads, one that sends and one that receives")
+      ->check(CLI::Range(1, 256))
+      ->option_text("N [1]")
+      ->group(group);
+  app.add_option("--max-in-flight", line.max_in_flight,
+                 "Requests under way; an open loop drops what would exceed it, "
+                 "and counts that")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))
+      ->option_text("N [10000]")
+      ->group(group);
+}
+
+void AddReportFlags(CLI::App& app, CommandLine& line) {
+  const std::string group = "Reports";
+  app.add_option("--json", line.json, "Everything, as client/load/REPORTS.md")
+      ->option_text("FILE")
+      ->group(group);
+  app.add_option("--csv", line.csv,
+                 "A row a step, with perf_analyzer's columns")
+      ->option_text("FILE")
+      ->group(group);
+  app.add_option("--html", line.html, "One page with charts")
+      ->option_text("FILE")
+      ->group(group);
+  app.add_flag("--quiet", line.is_quiet, "Show no progress")->group(group);
+}
+
+void AddArrivals(CLI::App* command, RawFlags& raw) {
+  command
+      ->add_option("--arrivals", raw.arrivals,
+                   "Gaps between the requests of an open loop")
+      ->check(CLI::IsMember({"poisson", "constant"}))
+      ->option_text("poisson|constant [poisson]");
+}
+
+void AddLoad(CLI::App* command, RawFlags& raw) {
+  auto* rate =
+      command
+          ->add_option("--rate", raw.rate,
+                       "Open loop: requests a second, whatever the server does")
+          ->check(CLI::Range(0.001, 1e7))
+          ->option_text("N [100]");
+  command
+      ->add_option("--concurrency", raw.concurrency,
+                   "Closed loop instead: that many requests in flight")
+      ->check(CLI::Range(1, 1'000'000))
+      ->option_text("N")
+      ->excludes(rate);
+  AddArrivals(command, raw);
+}
+
+void AddCommands(CLI::App& app, RawFlags& raw, CommandLine& line) {
+  AddLoad(app.add_subcommand("run", "Offers one load and measures"), raw);
+  CLI::App* sweep = app.add_subcommand(
+      "sweep", "Finds the knee: the highest rate that holds the objectives");
+  AddArrivals(sweep, raw);
+  sweep->add_option("--first-rate", line.first_rate, "Where it begins")
+      ->check(CLI::Range(0.01, 1e7))
+      ->option_text("N [10]");
+  sweep->add_option("--max-rate", line.max_rate, "Where it ends at the latest")
+      ->check(CLI::Range(0.01, 1e7))
+      ->option_text("N [1000000]");
+  sweep
+      ->add_option("--resolution", line.resolution,
+                   "Factor between the rates around the knee")
+      ->check(CLI::Range(1.001, 2.0))
+      ->option_text("N [1.05]");
+  sweep
+      ->add_option("--recovery", line.recovery_s,
+                   "How long 0.8 of the knee is offered after each overload")
+      ->check(CLI::Range(0.25, 600.0))
+      ->option_text("SECONDS [10]");
+  CLI::App* compare = app.add_subcommand(
+      "compare", "Measures two deployments, A B A B, and their ratios");
+  AddLoad(compare, raw);
+  compare->add_option("--against", raw.against, "B; --target is A")
+      ->required()
+      ->option_text("HOST:PORT[,...]");
+  compare->add_option("--rounds", line.rounds, "Of A and B")
+      ->check(CLI::Range(2, 1000))
+      ->option_text("N [5]");
+}
+
+std::optional<std::string> ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return std::nullopt;
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+absl::Status ReadFiles(const RawFlags& raw, Access& access) {
+  struct File {
+    const char* flag;
+    const std::string& path;
+    std::string& contents;
+  };
+  for (const File& file :
+       {File{"--tls-ca", raw.tls_ca, access.tls_ca},
+        File{"--tls-cert", raw.tls_certificate, access.tls_certificate},
+        File{"--tls-key", raw.tls_key, access.tls_key},
+        File{"--token-file", raw.token_file, access.token}}) {
+    if (file.path.empty()) continue;
+    auto contents = ReadFile(file.path);
+    if (!contents.has_value()) {
+      return absl::NotFoundError(
+          absl::StrCat(file.flag, ": ", file.path, " cannot be read"));
+    }
+    file.contents = *std::move(contents);
+  }
+  // A file usually ends with a line break.
+  access.token = std::string(absl::StripAsciiWhitespace(access.token));
+  return absl::OkStatus();
+}
+
+// What the parser of single flags cannot see.
+absl::Status Finish(const RawFlags& raw, CommandLine& line) {
+  line.access.targets =
+      absl::StrSplit(raw.targets, ',', absl::SkipWhitespace());
+  line.against = absl::StrSplit(raw.against, ',', absl::SkipWhitespace());
+  if (absl::Status status = ReadFiles(raw, line.access); !status.ok()) {
+    return status;
+  }
+  if (!line.access.tls &&
+      (!raw.tls_ca.empty() || !raw.tls_certificate.empty() ||
+       !raw.tls_key.empty())) {
+    return absl::InvalidArgumentError(
+        "--tls-ca, --tls-cert and --tls-key need --tls");
+  }
+  line.load.arrivals =
+      raw.arrivals == "constant" ? Arrivals::kConstant : Arrivals::kPoisson;
+  if (raw.rate.has_value()) line.load.rate = *raw.rate;
+  if (raw.concurrency.has_value()) {
+    line.load = {.arrivals = Arrivals::kClosed,
+                 .concurrency = *raw.concurrency};
+  }
+  std::string slo = raw.slo;
+  if (slo.empty() && line.action == Action::kSweep) slo = "p99=50ms,errors=1";
+  if (!slo.empty()) {
+    auto objectives = ParseObjectives(slo);
+    if (!objectives.ok()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--slo: ", objectives.status().message()));
+    }
+    line.objectives = *std::move(objectives);
+  }
+  for (const std::string& text : raw.weights) {
+    const std::pair<std::string, std::string> parts =
+        absl::StrSplit(text, absl::MaxSplits('=', 1));
+    if (parts.first.empty() || parts.second.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--weights is ", text, ", must be NAME=PATH"));
+    }
+    line.weights.insert(parts);
+  }
+  return absl::OkStatus();
+}
+
+LoadExitCode Usage(const std::string& message) {
+  return Leave(LoadExitCode::kUsage,
+               absl::InvalidArgumentError(
+                   absl::StrCat(message, "; see attention-load --help-all")));
+}
+
+}  // namespace
+
+std::variant<CommandLine, LoadExitCode> ParseLoadCommandLine(
+    int argc, const char* const* argv) {
+  CommandLine line;
+  RawFlags raw;
+  CLI::App app(
+      "Says how much an Attention Server holds, and how it behaves beyond.",
+      "attention-load");
+  app.set_help_all_flag("--help-all", "Help for every command");
+  app.require_subcommand(0, 1);
+  app.fallthrough();
+  app.footer(kFooter);
+  AddTargetFlags(app, raw, line);
+  AddRequestFlags(app, raw, line);
+  AddMeasuringFlags(app, raw, line);
+  AddReportFlags(app, line);
+  AddCommands(app, raw, line);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0) return Usage(error.what());
+    app.exit(error);
+    return LoadExitCode::kOk;
+  }
+  if (app.get_subcommands().empty()) {
+    return Usage("a command is missing: run, sweep or compare");
+  }
+  const std::map<std::string, Action> actions = {{"run", Action::kRun},
+                                                 {"sweep", Action::kSweep},
+                                                 {"compare", Action::kCompare}};
+  line.action = actions.at(app.get_subcommands().front()->get_name());
+  if (absl::Status status = Finish(raw, line); !status.ok()) {
+    return Usage(std::string(status.message()));
+  }
+  return line;
+}
+
+}  // namespace attention::load

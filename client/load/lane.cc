@@ -1,0 +1,184 @@
+// One thread that sends and one that receives.
+#include "client/load/lane.h"
+
+#include <pthread.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include <algorithm>
+
+#include "client/load/arrival_times.h"
+
+namespace attention::load {
+namespace {
+
+SteadyClock::duration ToClock(Seconds seconds) {
+  return std::chrono::duration_cast<SteadyClock::duration>(seconds);
+}
+
+// The kernel may otherwise wake a sleeper 50 us late, to save power.
+void WakeOnTime() { prctl(PR_SET_TIMERSLACK, 1); }
+
+Seconds CpuTimeOf(std::thread& thread) {
+  clockid_t clock{};
+  timespec time{};
+  if (!thread.joinable() ||
+      pthread_getcpuclockid(thread.native_handle(), &clock) != 0 ||
+      clock_gettime(clock, &time) != 0) {
+    return Seconds(0);
+  }
+  return std::chrono::seconds(time.tv_sec) +
+         std::chrono::nanoseconds(time.tv_nsec);
+}
+
+}  // namespace
+
+Lane::Lane(const RunSetup& setup, int index, const std::vector<Trial>& trials,
+           SteadyClock::time_point start)
+    : setup_(setup),
+      index_(index),
+      trials_(trials),
+      next_request_(static_cast<std::size_t>(index)) {
+  std::uint64_t seed = setup.seed + static_cast<std::uint64_t>(index);
+  for (const Trial& trial : trials_) {
+    starts_.push_back(start);
+    records_.emplace_back(trial, start, setup.verify_share, seed++);
+    start += ToClock(trial.warm_up) + ToClock(trial.duration);
+  }
+  starts_.push_back(start);
+  CallerSetup calls{
+      .deployment = setup.deployment,
+      .requests = setup.requests,
+      .default_deadline = setup.default_deadline,
+      .queue = queue_,
+      .on_landed = [this](const Flight& flight, Landing& landing) {
+        OnLanded(flight, landing);
+      }};
+  caller_ = setup.streams > 0
+                ? MakeStreamCaller(std::move(calls), setup.streams)
+                : MakeUnaryCaller(std::move(calls));
+  receiver_ = std::thread([this] { Receive(); });
+  sender_ = std::thread([this] { SendAll(); });
+}
+
+Lane::~Lane() {
+  Wait();
+  queue_.Shutdown();
+  receiver_.join();
+}
+
+void Lane::Wait() {
+  if (!sender_.joinable()) return;
+  sender_.join();
+  const auto last_deadline = SteadyClock::now() + setup_.default_deadline;
+  {
+    std::unique_lock lock(mutex_);
+    landed_.wait_until(lock, last_deadline, [this] { return in_flight_ == 0; });
+  }
+  caller_->Finish();
+  std::unique_lock lock(mutex_);
+  landed_.wait(lock, [this] { return in_flight_ == 0; });
+}
+
+void Lane::SendAll() {
+  WakeOnTime();
+  for (std::size_t trial = 0; trial < trials_.size(); ++trial) {
+    if (trials_[trial].load.arrivals == Arrivals::kClosed) {
+      SendClosedLoop(trial);
+    } else {
+      SendOpenLoop(trial);
+    }
+  }
+}
+
+// Arrivals of the lanes add up: a sum of Poisson processes is one, and constant
+// ones are set apart.
+void Lane::SendOpenLoop(std::size_t trial) {
+  const Load& load = trials_[trial].load;
+  const double rate = load.rate / setup_.lanes;
+  const SteadyClock::time_point start =
+      starts_[trial] + (load.arrivals == Arrivals::kConstant
+                            ? ToClock(Seconds(index_ / load.rate))
+                            : SteadyClock::duration(0));
+  ArrivalTimes arrivals(load.arrivals, rate,
+                        setup_.seed +
+                            (trial * static_cast<std::size_t>(setup_.lanes)) +
+                            static_cast<std::size_t>(index_));
+  for (;;) {
+    const SteadyClock::time_point intended = start + arrivals.Next();
+    if (intended >= EndOf(trial)) break;
+    std::this_thread::sleep_until(intended);
+    SendNext(trial, intended);
+  }
+  std::this_thread::sleep_until(EndOf(trial));
+}
+
+// Starts the lane's share; whoever lands sends the next.
+void Lane::SendClosedLoop(std::size_t trial) {
+  std::this_thread::sleep_until(starts_[trial]);
+  const int concurrency = trials_[trial].load.concurrency;
+  for (int i = index_; i < concurrency; i += setup_.lanes) {
+    SendNext(trial, SteadyClock::now());
+  }
+  std::this_thread::sleep_until(EndOf(trial));
+}
+
+void Lane::SendNext(std::size_t trial, SteadyClock::time_point intended) {
+  const bool is_open = trials_[trial].load.arrivals != Arrivals::kClosed;
+  const bool drops =
+      is_open && in_flight_ >= setup_.max_in_flight / setup_.lanes;
+  {
+    const MutexLock lock(mutex_);
+    records_[trial].AddOffered(intended);
+    if (drops) records_[trial].AddDropped(intended);
+  }
+  if (drops) return;
+  ++in_flight_;
+  const std::size_t request =
+      next_request_.fetch_add(static_cast<std::size_t>(setup_.lanes)) %
+      setup_.requests.size();
+  caller_->Send({.request = request,
+                 .trial = trial,
+                 .intended = intended,
+                 .sent = is_open ? SteadyClock::now() : intended});
+}
+
+void Lane::Receive() {
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue_.Next(&tag, &ok)) static_cast<Completion*>(tag)->Complete(ok);
+}
+
+void Lane::OnLanded(const Flight& flight, Landing& landing) {
+  const PreparedRequest& request = setup_.requests[flight.request];
+  const bool is_closed =
+      trials_[flight.trial].load.arrivals == Arrivals::kClosed;
+  // Before it is counted, so that Wait does not see an empty sky.
+  if (is_closed && landing.ended < EndOf(flight.trial)) {
+    SendNext(flight.trial, SteadyClock::now());
+  }
+  const MutexLock lock(mutex_);
+  records_[flight.trial].AddLanded(flight, landing, request);
+  ++progress_ended_[static_cast<std::size_t>(landing.ending)];
+  if (landing.ending == Ending::kAnswered) {
+    progress_latency_.Record(landing.ended - flight.intended);
+  }
+  if (--in_flight_ == 0) landed_.notify_all();
+}
+
+void Lane::AddProgress(Progress& progress) {
+  const MutexLock lock(mutex_);
+  for (int e = 0; e < kEndings; ++e) {
+    progress.ended[e] += progress_ended_[e];
+    progress_ended_[e] = 0;
+  }
+  progress.latency.Merge(progress_latency_);
+  progress_latency_ = Histogram();
+  progress.in_flight += in_flight_;
+}
+
+Seconds Lane::BusierThread() {
+  return std::max(CpuTimeOf(sender_), CpuTimeOf(receiver_));
+}
+
+}  // namespace attention::load

@@ -1,0 +1,95 @@
+// One thread that sends and one that receives.
+#ifndef CLIENT_LOAD_LANE_H_
+#define CLIENT_LOAD_LANE_H_
+
+#include <grpcpp/completion_queue.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "client/load/caller.h"
+#include "client/load/deployment.h"
+#include "client/load/progress_line.h"
+#include "client/load/request_pool.h"
+#include "client/load/trial_record.h"
+#include "core/base/mutex.h"
+
+namespace attention::load {
+
+// What a run sends, how and where, shared by its lanes.
+struct RunSetup {
+  Deployment& deployment;
+  // Outlives the deployment.
+  const std::vector<PreparedRequest>& requests;
+  // For requests that have none of their own.
+  std::chrono::milliseconds default_deadline = std::chrono::seconds(10);
+  int lanes = 1;
+  // Streams of a lane; 0: a call for each request.
+  int streams = 0;
+  // Of all lanes together; an open loop drops what would exceed it.
+  std::int64_t max_in_flight = 10'000;
+  double verify_share = 0;
+  std::uint64_t seed = 1;
+};
+
+// A share of the load of each trial, one trial after another without a pause.
+class Lane {
+ public:
+  // Starts at once; the first trial begins at `start`.
+  Lane(const RunSetup& setup, int index, const std::vector<Trial>& trials,
+       SteadyClock::time_point start);
+  ~Lane();
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  // Returns when all requests have been sent and have landed.
+  void Wait();
+
+  // After Wait: one for each trial.
+  const std::vector<TrialRecord>& records() const { return records_; }
+
+  // What landed since the last call, added to `progress`.
+  void AddProgress(Progress& progress);
+
+  // CPU time of its busier thread so far.
+  Seconds BusierThread();
+
+ private:
+  void SendOpenLoop(std::size_t trial);
+  void SendClosedLoop(std::size_t trial);
+  void SendAll();
+  void SendNext(std::size_t trial, SteadyClock::time_point intended);
+  void Receive();
+  void OnLanded(const Flight& flight, Landing& landing);
+  SteadyClock::time_point EndOf(std::size_t trial) const {
+    return starts_[trial + 1];
+  }
+
+  const RunSetup& setup_;
+  const int index_;
+  const std::vector<Trial> trials_;
+  // Of each trial, and the end of the last one.
+  std::vector<SteadyClock::time_point> starts_;
+  std::atomic<std::size_t> next_request_{0};
+  std::atomic<std::int64_t> in_flight_{0};
+
+  Mutex mutex_;
+  std::condition_variable_any landed_;
+  std::vector<TrialRecord> records_;  // guarded until Wait returns
+  std::int64_t progress_ended_[kEndings] ABSL_GUARDED_BY(mutex_) = {};
+  Histogram progress_latency_ ABSL_GUARDED_BY(mutex_);
+
+  grpc::CompletionQueue queue_;
+  std::unique_ptr<Caller> caller_;
+  std::thread receiver_;
+  std::thread sender_;
+};
+
+}  // namespace attention::load
+
+#endif  // CLIENT_LOAD_LANE_H_

@@ -1,0 +1,279 @@
+// attention-load at work: from its command line to its reports.
+#include "client/load/load_command.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "client/load/comparison.h"
+#include "client/load/conclusions.h"
+#include "client/load/csv_report.h"
+#include "client/load/deployment.h"
+#include "client/load/html_report.h"
+#include "client/load/json_report.h"
+#include "client/load/load_run.h"
+#include "client/load/sweep.h"
+#include "client/load/text_report.h"
+#include "client/load/workload.h"
+#include "core/base/cpu.h"
+#include "core/base/status_macros.h"
+
+namespace attention::load {
+namespace {
+
+std::chrono::milliseconds Milliseconds(double seconds) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+      Seconds(seconds));
+}
+
+// Shows how a run goes on stderr, over and over on one line of a terminal.
+class ProgressDisplay {
+ public:
+  explicit ProgressDisplay(bool is_quiet)
+      : shows_(!is_quiet), is_terminal_(isatty(STDERR_FILENO) == 1) {}
+  ~ProgressDisplay() { Clear(); }
+  ProgressDisplay(const ProgressDisplay&) = delete;
+  ProgressDisplay& operator=(const ProgressDisplay&) = delete;
+
+  void Show(const Progress& progress) {
+    if (!shows_) return;
+    const std::string line = ProgressLine(progress);
+    std::fprintf(stderr, is_terminal_ ? "\r\033[K%s" : "%s\n", line.c_str());
+  }
+
+  void Clear() const {
+    if (shows_ && is_terminal_) std::fputs("\r\033[K", stderr);
+  }
+
+ private:
+  const bool shows_;
+  const bool is_terminal_;
+};
+
+// A deployment with all that is sent to it.
+class Bench {
+ public:
+  // `line` and `display` outlive it.
+  static absl::StatusOr<std::unique_ptr<Bench>> Create(
+      const CommandLine& line, const Access& access, const Workload& workload,
+      ProgressDisplay& display) {
+    std::unique_ptr<Bench> bench(new Bench(line, display));
+    ATTENTION_ASSIGN_OR_RETURN(
+        bench->deployment_,
+        Deployment::Connect(access, Milliseconds(line.connect_s)));
+    ATTENTION_ASSIGN_OR_RETURN(const std::vector<ModelInfo> models,
+                               bench->deployment_->ListModels());
+    ATTENTION_ASSIGN_OR_RETURN(bench->requests_,
+                               PrepareRequests(workload, models));
+    if (line.verify_share > 0) {
+      ATTENTION_ASSIGN_OR_RETURN(Verifier verifier,
+                                 Verifier::Create(line.weights));
+      for (const PreparedRequest& request : bench->requests_) {
+        ATTENTION_RETURN_IF_ERROR(verifier.CanCheck(request));
+      }
+      bench->verifier_ = std::move(verifier);
+    }
+    return bench;
+  }
+
+  Measure Measuring(std::uint64_t seed) {
+    return [this, seed](const std::vector<Trial>& trials) {
+      const RunSetup setup{.deployment = *deployment_,
+                           .requests = requests_,
+                           .default_deadline = Milliseconds(line_.timeout_s),
+                           .lanes = line_.threads,
+                           .streams = line_.streams,
+                           .max_in_flight = line_.max_in_flight,
+                           .verify_share = line_.verify_share,
+                           .seed = seed};
+      return RunTrials(
+          setup, trials, verifier_.has_value() ? &*verifier_ : nullptr,
+          [this](const Progress& progress) { display_.Show(progress); });
+    };
+  }
+
+  // "0.1.0, AMD EPYC, avx512_core (oneDNN 2.6.3), 2 workers"
+  std::string Describe() const {
+    const auto info = deployment_->GetServerInfo();
+    if (!info.ok()) return std::string(info.status().message());
+    return absl::StrCat(info->version, ", ", info->cpu, ", ", info->isa, ", ",
+                        info->workers, " workers");
+  }
+
+ private:
+  Bench(const CommandLine& line, ProgressDisplay& display)
+      : line_(line), display_(display) {}
+
+  const CommandLine& line_;
+  ProgressDisplay& display_;
+  // Before the deployment, whose connections may hold on to their bytes.
+  std::vector<PreparedRequest> requests_;
+  std::unique_ptr<Deployment> deployment_;
+  std::optional<Verifier> verifier_;
+};
+
+absl::StatusOr<Workload> WorkloadOf(const CommandLine& line) {
+  Workload workload = DefaultWorkload();
+  if (!line.workload.empty()) {
+    ATTENTION_ASSIGN_OR_RETURN(workload, ReadWorkload(line.workload));
+  }
+  if (line.seed != 0) workload.seed = line.seed;
+  return workload;
+}
+
+Trial TrialOf(const CommandLine& line) {
+  return {.load = line.load,
+          .warm_up = Seconds(line.warm_up_s),
+          .duration = Seconds(line.duration_s)};
+}
+
+absl::Status RunOnce(const CommandLine& line, Bench& bench, std::uint64_t seed,
+                     Report& report) {
+  ATTENTION_ASSIGN_OR_RETURN(std::vector<Step> steps,
+                             bench.Measuring(seed)({TrialOf(line)}));
+  report.step = std::move(steps.front());
+  return absl::OkStatus();
+}
+
+absl::Status RunASweep(const CommandLine& line, Bench& bench,
+                       std::uint64_t seed, Report& report) {
+  SweepOptions options{.arrivals = line.load.arrivals,
+                       .first_rate = line.first_rate,
+                       .max_rate = line.max_rate,
+                       .warm_up = Seconds(line.warm_up_s),
+                       .duration = Seconds(line.duration_s),
+                       .resolution = line.resolution,
+                       .objectives = line.objectives,
+                       .recovery_limit = Seconds(line.recovery_s)};
+  ATTENTION_ASSIGN_OR_RETURN(report.sweep,
+                             RunSweep(options, bench.Measuring(seed)));
+  return absl::OkStatus();
+}
+
+absl::Status RunBoth(const CommandLine& line, const Workload& workload,
+                     ProgressDisplay& display, Bench& bench, Report& report) {
+  Access access = line.access;
+  access.targets = line.against;
+  ATTENTION_ASSIGN_OR_RETURN(const auto other,
+                             Bench::Create(line, access, workload, display));
+  report.environment.emplace_back("server B", other->Describe());
+  ATTENTION_ASSIGN_OR_RETURN(
+      report.comparison,
+      RunComparison(TrialOf(line), line.rounds, bench.Measuring(workload.seed),
+                    other->Measuring(workload.seed)));
+  report.comparison->a = absl::StrJoin(line.access.targets, ",");
+  report.comparison->b = absl::StrJoin(line.against, ",");
+  return absl::OkStatus();
+}
+
+Report StartReport(const CommandLine& line, const std::string& command,
+                   const Workload& workload, const Bench& bench) {
+  Report report{.command = command,
+                .started = absl::FormatTime(absl::RFC3339_sec, absl::Now(),
+                                            absl::UTCTimeZone()),
+                .workload = workload.Describe()};
+  const CpuTopology cpu = ReadCpuTopology();
+  report.environment = {
+      {"client", absl::StrCat(cpu.model_name, ", ", cpu.affinity_cpus,
+                              " CPUs, ", line.threads, " pairs of threads, ",
+                              line.access.connections, " connections a target",
+                              line.streams > 0
+                                  ? absl::StrCat(", ", line.streams, " streams")
+                                  : "")},
+      {line.action == Action::kCompare ? "server A" : "server",
+       bench.Describe()}};
+  return report;
+}
+
+void JudgeObjectives(const CommandLine& line, Report& report) {
+  const Step* step = MainStep(report);
+  if (step == nullptr) return;
+  for (const Objective& objective : line.objectives) {
+    report.objectives.push_back({.objective = objective,
+                                 .value = ValueOf(objective, *step),
+                                 .held = Holds(objective, *step)});
+  }
+}
+
+absl::Status Write(const std::string& path, const std::string& contents) {
+  if (path.empty()) return absl::OkStatus();
+  std::ofstream file(path, std::ios::binary);
+  file << contents;
+  file.close();
+  if (file) return absl::OkStatus();
+  return absl::PermissionDeniedError(absl::StrCat(path, " cannot be written"));
+}
+
+absl::Status WriteReports(const CommandLine& line, const Report& report) {
+  ATTENTION_RETURN_IF_ERROR(Write(line.json, JsonReport(report)));
+  ATTENTION_RETURN_IF_ERROR(Write(line.csv, CsvReport(report)));
+  return Write(line.html, HtmlReport(report));
+}
+
+// The worst of what the report says.
+LoadExitCode CodeOf(const CommandLine& line, const Report& report) {
+  if (VerifiedAndWrong(report).second > 0) return LoadExitCode::kWrongAnswer;
+  // Overload is meant to be too much, and says nothing of the knee.
+  const Step* step = MainStep(report);
+  const bool is_invalid = report.comparison.has_value()
+                              ? !InvalidReasons(report).empty()
+                              : step != nullptr && !step->invalid.empty();
+  if (is_invalid) return LoadExitCode::kInvalid;
+  for (const ObjectiveResult& result : report.objectives) {
+    if (!result.held) return LoadExitCode::kObjectiveMissed;
+  }
+  const bool found_no_knee = line.action == Action::kSweep && step == nullptr;
+  return found_no_knee ? LoadExitCode::kObjectiveMissed : LoadExitCode::kOk;
+}
+
+absl::StatusOr<Report> MakeReport(const CommandLine& line,
+                                  const std::string& command) {
+  ATTENTION_ASSIGN_OR_RETURN(const Workload workload, WorkloadOf(line));
+  ProgressDisplay display(line.is_quiet);
+  ATTENTION_ASSIGN_OR_RETURN(
+      const auto bench, Bench::Create(line, line.access, workload, display));
+  Report report = StartReport(line, command, workload, *bench);
+  switch (line.action) {
+    case Action::kRun:
+      ATTENTION_RETURN_IF_ERROR(RunOnce(line, *bench, workload.seed, report));
+      break;
+    case Action::kSweep:
+      ATTENTION_RETURN_IF_ERROR(RunASweep(line, *bench, workload.seed, report));
+      break;
+    case Action::kCompare:
+      ATTENTION_RETURN_IF_ERROR(
+          RunBoth(line, workload, display, *bench, report));
+      break;
+  }
+  JudgeObjectives(line, report);
+  return report;
+}
+
+}  // namespace
+
+LoadExitCode RunLoadCommand(const CommandLine& line,
+                            const std::string& command) {
+  const auto report = MakeReport(line, command);
+  if (!report.ok()) {
+    return Leave(absl::IsUnavailable(report.status())
+                     ? LoadExitCode::kUnreachable
+                     : LoadExitCode::kUsage,
+                 report.status());
+  }
+  std::fputs(TextReport(*report).c_str(), stdout);
+  if (absl::Status status = WriteReports(line, *report); !status.ok()) {
+    return Leave(LoadExitCode::kUsage, status);
+  }
+  return CodeOf(line, *report);
+}
+
+}  // namespace attention::load

@@ -1,0 +1,214 @@
+// Requests over streams, answers matched by id.
+#include <grpcpp/client_context.h>
+#include <grpcpp/generic/generic_stub.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <unordered_map>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "client/load/caller.h"
+#include "client/load/message_slices.h"
+#include "core/base/mutex.h"
+
+namespace attention::load {
+namespace {
+
+constexpr char kMethod[] = "/attention.v1.AttentionService/AttendStream";
+
+// One stream after another of the same place. Send may come from any thread,
+// completions come from one.
+class Stream {
+ public:
+  explicit Stream(const CallerSetup& setup) : setup_(setup) {}
+
+  void Send(const Flight& flight) {
+    const MutexLock lock(mutex_);
+    if (call_ == nullptr) Open();
+    const std::uint64_t id = next_id_++;
+    flights_.emplace(id, flight);
+    waiting_.push_back(id);
+    WriteNext();
+  }
+
+  void Finish() {
+    const MutexLock lock(mutex_);
+    is_finishing_ = true;
+    if (call_ != nullptr) context_->TryCancel();
+    closed_.wait(mutex_, [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return call_ == nullptr;
+    });
+  }
+
+ private:
+  struct Event final : Completion {
+    Event(Stream& stream_of, void (Stream::*handler_of)(bool))
+        : stream(stream_of), handler(handler_of) {}
+    void Complete(bool ok) override { (stream.*handler)(ok); }
+
+    Stream& stream;
+    void (Stream::* const handler)(bool);
+  };
+
+  void Open() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    context_ = std::make_unique<grpc::ClientContext>();
+    if (!setup_.deployment.authorization().empty()) {
+      context_->AddMetadata("authorization", setup_.deployment.authorization());
+    }
+    grpc::GenericStub stub(setup_.deployment.Next());
+    call_ = stub.PrepareCall(context_.get(), kMethod, &setup_.queue);
+    call_->StartCall(&started_);
+  }
+
+  void OnStarted(bool ok) {
+    const MutexLock lock(mutex_);
+    if (!ok) {
+      call_->Finish(&status_, &finished_);
+      return;
+    }
+    is_open_ = true;
+    call_->Read(&response_, &read_);
+    WriteNext();
+  }
+
+  void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (!is_open_ || is_writing_ || waiting_.empty()) return;
+    const std::uint64_t id = waiting_.front();
+    waiting_.pop_front();
+    is_writing_ = true;
+    const Flight& flight = flights_.at(id);
+    call_->Write(
+        ToByteBuffer(setup_.requests[flight.request].message, absl::StrCat(id)),
+        &wrote_);
+  }
+
+  void OnWrote(bool ok) {
+    const MutexLock lock(mutex_);
+    is_writing_ = false;
+    // Otherwise the read ends, too, and with it the stream.
+    if (ok) WriteNext();
+    FinishIfBroken();
+  }
+
+  void OnRead(bool ok) {
+    if (ok) Land();
+    const MutexLock lock(mutex_);
+    if (ok) {
+      call_->Read(&response_, &read_);
+      return;
+    }
+    is_open_ = false;
+    is_broken_ = true;
+    FinishIfBroken();
+  }
+
+  // A stream may not be finished while something is being written.
+  void FinishIfBroken() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (!is_broken_ || is_writing_) return;
+    is_broken_ = false;
+    call_->Finish(&status_, &finished_);
+  }
+
+  void Land() {
+    Landing landing{.ended = SteadyClock::now()};
+    const auto answer = ReadAttendStreamResponse(response_);
+    std::uint64_t id = 0;
+    if (!answer.has_value() || !absl::SimpleAtoi(answer->id, &id)) return;
+    Flight flight;
+    {
+      const MutexLock lock(mutex_);
+      const auto found = flights_.find(id);
+      if (found == flights_.end()) return;
+      flight = found->second;
+      flights_.erase(found);
+    }
+    landing.ending = EndingOf(answer->error_code);
+    landing.message = answer->error_message;
+    landing.answer = *answer;
+    landing.bytes = &response_;
+    setup_.on_landed(flight, landing);
+  }
+
+  // All that was on the stream has ended with it. The next request opens
+  // another.
+  void OnFinished(bool /*ok*/) {
+    std::unordered_map<std::uint64_t, Flight> lost;
+    bool is_finishing = false;
+    {
+      const MutexLock lock(mutex_);
+      lost.swap(flights_);
+      waiting_.clear();
+      is_finishing = is_finishing_;
+    }
+    for (const auto& [id, flight] : lost) {
+      Landing landing{
+          .ending = is_finishing ? Ending::kExpired : Ending::kFailed,
+          .ended = SteadyClock::now(),
+          .message = is_finishing
+                         ? "no answer on the stream before the deadline"
+                         : absl::StrCat("the stream ended: ",
+                                        status_.error_message())};
+      setup_.on_landed(flight, landing);
+    }
+    const MutexLock lock(mutex_);
+    call_ = nullptr;
+    closed_.notify_all();
+    // For what was sent meanwhile.
+    if (!waiting_.empty()) Open();
+  }
+
+  const CallerSetup& setup_;
+  Event started_{*this, &Stream::OnStarted};
+  Event wrote_{*this, &Stream::OnWrote};
+  Event read_{*this, &Stream::OnRead};
+  Event finished_{*this, &Stream::OnFinished};
+  // Of the completing thread.
+  grpc::ByteBuffer response_;
+  grpc::Status status_;
+
+  Mutex mutex_;
+  std::condition_variable_any closed_;
+  std::unique_ptr<grpc::ClientContext> context_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> call_
+      ABSL_GUARDED_BY(mutex_);
+  bool is_open_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_broken_ ABSL_GUARDED_BY(mutex_) = false;
+  bool is_finishing_ ABSL_GUARDED_BY(mutex_) = false;
+  std::uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
+  std::deque<std::uint64_t> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::unordered_map<std::uint64_t, Flight> flights_ ABSL_GUARDED_BY(mutex_);
+};
+
+class StreamCaller final : public Caller {
+ public:
+  StreamCaller(CallerSetup setup, int streams) : setup_(std::move(setup)) {
+    for (int i = 0; i < streams; ++i) {
+      streams_.push_back(std::make_unique<Stream>(setup_));
+    }
+  }
+
+  void Send(const Flight& flight) override {
+    streams_[turn_++ % streams_.size()]->Send(flight);
+  }
+
+  void Finish() override {
+    for (const auto& stream : streams_) stream->Finish();
+  }
+
+ private:
+  const CallerSetup setup_;
+  std::vector<std::unique_ptr<Stream>> streams_;
+  std::atomic<std::size_t> turn_{0};
+};
+
+}  // namespace
+
+std::unique_ptr<Caller> MakeStreamCaller(CallerSetup setup, int streams) {
+  return std::make_unique<StreamCaller>(std::move(setup), streams);
+}
+
+}  // namespace attention::load

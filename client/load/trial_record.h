@@ -1,0 +1,70 @@
+// What one lane has seen of one trial.
+#ifndef CLIENT_LOAD_TRIAL_RECORD_H_
+#define CLIENT_LOAD_TRIAL_RECORD_H_
+
+#include <grpcpp/support/byte_buffer.h>
+
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "client/load/flight.h"
+#include "client/load/request_pool.h"
+#include "client/load/step.h"
+#include "client/load/sweep.h"
+
+namespace attention::load {
+
+// An answer that is kept to be verified after the run.
+struct KeptAnswer {
+  std::size_t request = 0;  // in the pool
+  grpc::ByteBuffer bytes{};
+};
+
+// Only what was meant to start in the measured part is counted. Not
+// thread-safe.
+class TrialRecord {
+ public:
+  // `start` is that of the warm-up. Answers are kept with probability
+  // `verify_share`.
+  TrialRecord(const Trial& trial, SteadyClock::time_point start,
+              double verify_share, std::uint64_t seed);
+
+  // A request was meant to start then, and does, or is dropped.
+  void AddOffered(SteadyClock::time_point intended);
+  void AddDropped(SteadyClock::time_point intended);
+  void AddLanded(const Flight& flight, const Landing& landing,
+                 const PreparedRequest& request);
+
+  void Merge(const TrialRecord& other);
+
+  // All but what verifying and the CPU clocks say.
+  Step ToStep() const;
+  const std::vector<KeptAnswer>& kept() const { return kept_; }
+
+ private:
+  struct Second {
+    std::int64_t offered = 0;
+    std::int64_t ended[kEndings] = {};
+    Histogram latency;  // of the answered
+  };
+
+  bool IsMeasured(SteadyClock::time_point intended) const {
+    return intended >= measured_ && intended < end_;
+  }
+  Second& SecondOf(SteadyClock::time_point intended);
+  void Keep(const Flight& flight, const Landing& landing);
+
+  SteadyClock::time_point measured_;  // when the measured part begins
+  SteadyClock::time_point end_;
+  double verify_share_;
+  std::mt19937_64 random_;
+  Step step_;
+  std::vector<Second> seconds_;
+  std::vector<KeptAnswer> kept_;
+  std::int64_t kept_bytes_ = 0;
+};
+
+}  // namespace attention::load
+
+#endif  // CLIENT_LOAD_TRIAL_RECORD_H_

@@ -1,0 +1,234 @@
+// The command as people and CI call it: the real binary, its exit codes, what
+// it says and the files that it writes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+
+#include "tests/client/run_command.h"
+#include "tests/support/server_process.h"
+#include "tests/support/timed_service.h"
+#include "tests/support/tls_files.h"
+
+namespace attention {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+CommandResult Load(const std::string& arguments) {
+  return RunCommand(Quoted(ATTENTION_LOAD_BINARY) + " " + arguments);
+}
+
+// Whether it ended with `code`, or with 4 because this machine was too busy for
+// the client to be on time, which says nothing of the command.
+bool EndedWith(int code, const CommandResult& result) {
+  if (result.exit_code == code) return true;
+  return result.exit_code == 4 &&
+         (result.out.find("sent requests late") != std::string::npos ||
+          result.out.find("short of CPU time") != std::string::npos);
+}
+
+// Answers after `delay`.
+TimedService::Options After(milliseconds delay) {
+  return {.script = [delay](int) {
+    return TimedService::Behaviour{.delay = delay};
+  }};
+}
+
+// Small requests: what is tested is not the client's speed.
+std::string Workload(const std::string& mix) {
+  const std::string path = TempPath("workload.json");
+  std::ofstream(path) << R"({"distinct": 4, "mixes": [)" << mix << "]}";
+  return " --workload " + Quoted(path);
+}
+std::string SmallRequests() { return Workload(R"({"lengths": 2})"); }
+
+TEST(LoadCommandTest, ARunThatHoldsItsObjectivesEndsWithZero) {
+  TimedService service(After(milliseconds(5)));
+  const std::string json = TempPath("run.json");
+  const std::string csv = TempPath("run.csv");
+  const std::string html = TempPath("run.html");
+  const CommandResult result = Load(
+      "run --rate 50 --arrivals constant --duration 2 --warm-up 0.5"
+      " --slo p50=2s,errors=0,rate=40 --target " +
+      service.address() + SmallRequests() + " --json " + Quoted(json) +
+      " --csv " + Quoted(csv) + " --html " + Quoted(html));
+  EXPECT_TRUE(EndedWith(0, result)) << result.out << result.err;
+  EXPECT_THAT(result.out, HasSubstr("50 requests/s answered"));
+  EXPECT_THAT(result.err, HasSubstr("answered")) << "progress";
+
+  const auto report = nlohmann::json::parse(ReadFile(json));
+  EXPECT_EQ(report["schema"], "attention-load/1");
+  EXPECT_THAT(ReadFile(csv), StartsWith("Request Rate,Inferences/Second,"));
+  EXPECT_THAT(ReadFile(html), HasSubstr("<svg"));
+}
+
+TEST(LoadCommandTest, AMissedObjectiveIsOne) {
+  TimedService service(After(milliseconds(30)));
+  const CommandResult result = Load(
+      "run --quiet --rate 50 --duration 1 --warm-up 0 --slo p50=20ms"
+      " --target " +
+      service.address() + SmallRequests());
+  EXPECT_TRUE(EndedWith(1, result)) << result.out << result.err;
+  EXPECT_EQ(result.err, "");
+}
+
+TEST(LoadCommandTest, WrongUsageIsTwoAndSaysWhatIsTaken) {
+  struct Case {
+    const char* arguments;
+    const char* message;
+  };
+  for (const Case& wrong : {
+           Case{"", "a command is missing: run, sweep or compare"},
+           Case{"run --rate 10 --concurrency 2",
+                "--rate excludes --concurrency"},
+           Case{"run --rate 0", "--rate"},
+           Case{"run --slo p99", "--slo: "},
+           Case{"run --weights minilm", "--weights is minilm, must be "},
+           Case{"run --tls-ca /dev/null", "need --tls"},
+           Case{"run --token-file /nowhere", "--token-file: /nowhere cannot"},
+           Case{"run --workload /nowhere.json", "/nowhere.json"},
+           Case{"compare", "--against is required"},
+           Case{"run --verify 2", "--verify"},
+       }) {
+    const CommandResult result = Load(wrong.arguments);
+    EXPECT_EQ(result.exit_code, 2) << wrong.arguments << result.out;
+    EXPECT_THAT(result.err, StartsWith("attention-load: ")) << wrong.arguments;
+    EXPECT_THAT(result.err, HasSubstr(wrong.message));
+    EXPECT_EQ(std::count(result.err.begin(), result.err.end(), '\n'), 1);
+  }
+}
+
+TEST(LoadCommandTest, AServerThatIsNotThereIsThree) {
+  std::string address;
+  {
+    address = TimedService({}).address();
+  }
+  const CommandResult result =
+      Load("run --connect-timeout 0.3 --target " + address);
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_THAT(result.err, HasSubstr(address + " cannot be reached"));
+}
+
+TEST(LoadCommandTest, AClientThatDropsRequestsIsFour) {
+  TimedService service(After(milliseconds(400)));
+  const CommandResult result =
+      Load("run --quiet --rate 100 --duration 1 --max-in-flight 5 --target " +
+           service.address() + SmallRequests());
+  EXPECT_EQ(result.exit_code, 4) << result.out << result.err;
+  EXPECT_THAT(result.out, HasSubstr("INVALID"));
+  EXPECT_THAT(result.out, HasSubstr("--max-in-flight"));
+}
+
+TEST(LoadCommandTest, AWrongAnswerIsFive) {
+  // It answers zeros, which are no attention over random numbers.
+  TimedService service({});
+  const CommandResult result =
+      Load("run --quiet --rate 20 --duration 1 --verify 1 --target " +
+           service.address() +
+           Workload(R"({"model": "sdpa", "num_heads": 2, "head_dim": 8})"));
+  EXPECT_EQ(result.exit_code, 5) << result.out << result.err;
+  EXPECT_THAT(result.out, HasSubstr("wrong answer: contexts"));
+}
+
+TEST(LoadCommandTest, VerifyingAModelNeedsItsWeights) {
+  TimedService service({});
+  const CommandResult result =
+      Load("run --verify 0.1 --target " + service.address() + SmallRequests());
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("--weights"));
+}
+
+TEST(LoadCommandTest, TlsAndTokensReachAServerThatWantsThem) {
+  TimedService service(
+      {.tls = TimedService::Tls{.certificate = ReadTlsFile("server.pem"),
+                                .private_key = ReadTlsFile("server.key"),
+                                .client_ca = ReadTlsFile("ca.pem")},
+       .token = "secret"});
+  const std::string token = TempPath("token");
+  std::ofstream(token) << "secret\n";
+  const std::string run = "run --quiet --rate 20 --duration 1 --target " +
+                          service.address() + SmallRequests() + " --tls" +
+                          " --tls-ca " + Quoted(TlsPath("ca.pem"));
+  const CommandResult result = Load(
+      run + " --tls-cert " + Quoted(TlsPath("client.pem")) + " --tls-key " +
+      Quoted(TlsPath("client.key")) + " --token-file " + Quoted(token));
+  EXPECT_TRUE(EndedWith(0, result)) << result.out << result.err;
+  EXPECT_EQ(Load(run + " --connect-timeout 0.3").exit_code, 3)
+      << "without a certificate";
+}
+
+TEST(LoadCommandTest, ASweepFindsTheKneeOfAKnownServer) {
+  // Two at a time, 20 ms each: a hundred a second and not one more.
+  TimedService::Options options = After(milliseconds(20));
+  options.capacity = TimedService::Capacity{.servers = 2, .queue = 20};
+  TimedService service(std::move(options));
+  const std::string json = TempPath("sweep.json");
+  const CommandResult result = Load(
+      "sweep --quiet --arrivals constant --first-rate 30 --duration 1"
+      " --warm-up 0.3 --recovery 1 --resolution 1.2 --slo p90=100ms,errors=1"
+      " --target " +
+      service.address() + SmallRequests() + " --json " + Quoted(json));
+  EXPECT_TRUE(EndedWith(0, result)) << result.out << result.err;
+  const auto report = nlohmann::json::parse(ReadFile(json));
+  const double knee = report["sweep"]["knee_rate_per_s"];
+  EXPECT_GE(knee, 75) << result.out;
+  EXPECT_LE(knee, 105) << result.out;
+  // The first one that the client cannot offer is the last one.
+  const auto& overloads = report["sweep"]["overloads"];
+  ASSERT_FALSE(overloads.empty()) << result.out;
+  EXPECT_TRUE(overloads.size() == 3 ||
+              !overloads.back()["step"]["invalid"].empty())
+      << result.out;
+}
+
+TEST(LoadCommandTest, AComparisonTellsTheFasterServer) {
+  TimedService slow(After(milliseconds(40)));
+  TimedService fast(After(milliseconds(20)));
+  const CommandResult result = Load(
+      "compare --quiet --concurrency 4 --duration 0.5 --warm-up 0.1"
+      " --rounds 3 --target " +
+      slow.address() + " --against " + fast.address() + SmallRequests());
+  EXPECT_TRUE(EndedWith(0, result)) << result.out << result.err;
+  EXPECT_THAT(result.out, HasSubstr(fast.address() + " is"));
+  EXPECT_THAT(result.out, ContainsRegex("faster|more"));
+}
+
+// The real server, the real model, and every answer compared with the
+// reference.
+TEST(LoadCommandTest, TheRealServersAnswersAreVerified) {
+  ServerProcess server({"--demo-model", "--host=127.0.0.1", "--grpc-port=0",
+                        "--metrics-port=-1"});
+  const std::string line = server.WaitForLine(" ready ");
+  const std::string name = "grpc_port=";
+  const std::size_t at = line.find(name);
+  ASSERT_NE(at, std::string::npos) << server.log();
+  const std::string target =
+      "127.0.0.1:" + std::to_string(std::atoi(line.c_str() + at + name.size()));
+  for (const char* streams : {"0", "1"}) {
+    const CommandResult result =
+        Load("run --quiet --rate 20 --duration 1 --verify 1 --weights minilm=" +
+             Quoted(ATTENTION_DEMO_MODEL) + " --streams " + streams +
+             " --target " + target);
+    EXPECT_TRUE(EndedWith(0, result)) << result.out << result.err;
+    EXPECT_THAT(result.out, ContainsRegex("Verified +[1-9][0-9]* answers, 0 "
+                                          "wrong"));
+  }
+}
+
+}  // namespace
+}  // namespace attention
