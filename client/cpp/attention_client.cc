@@ -8,7 +8,6 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/channel_arguments.h>
-#include <grpcpp/support/slice.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -22,6 +21,7 @@
 #include "absl/strings/str_cat.h"
 #include "attention/v1/attention.grpc.pb.h"
 #include "client/cpp/attend_message.h"
+#include "client/cpp/message_slices.h"
 
 namespace attention {
 namespace {
@@ -83,19 +83,6 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target,
   args.SetMaxSendMessageSize(kAnySize);
   return grpc::CreateCustomChannel(target, grpc::InsecureChannelCredentials(),
                                    args);
-}
-
-grpc::ByteBuffer ToByteBuffer(std::vector<MessagePiece> pieces) {
-  std::vector<grpc::Slice> slices;
-  slices.reserve(pieces.size());
-  for (MessagePiece& piece : pieces) {
-    auto* owner = new std::shared_ptr<const void>(std::move(piece.owner));
-    slices.emplace_back(
-        const_cast<std::byte*>(piece.bytes.data()), piece.bytes.size(),
-        [](void* p) { delete static_cast<std::shared_ptr<const void>*>(p); },
-        owner);
-  }
-  return {slices.data(), slices.size()};
 }
 
 absl::Status CheckTimeout(milliseconds timeout) {
@@ -206,7 +193,8 @@ void Client::Impl::AttendAsync(const AttendCall& call, AttendDone done) {
   AttendRpc* rpc = owned.get();
   rpc->timeout = timeout;
   rpc->deadline = system_clock::now() + timeout;
-  rpc->request = ToByteBuffer(*std::move(pieces));
+  const std::vector<grpc::Slice> slices = ToSlices(*pieces);
+  rpc->request = grpc::ByteBuffer(slices.data(), slices.size());
   rpc->bytes = rpc->request.Length();
   rpc->done = std::move(done);
   {

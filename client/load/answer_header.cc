@@ -4,6 +4,7 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <grpcpp/support/proto_buffer_reader.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "attention/v1/attention.pb.h"
@@ -82,10 +83,13 @@ bool ReadMessage(CodedInputStream& input, const Field& field,
   return good;
 }
 
+// Far from where a duration in nanoseconds overflows.
+constexpr std::uint64_t kHourUs = 3'600'000'000;
+
 bool ReadTiming(CodedInputStream& input, AnswerHeader& answer) {
   return ReadFields(input, [&](const Field& field) {
     const std::chrono::microseconds time(
-        static_cast<std::int64_t>(field.value));
+        static_cast<std::int64_t>(std::min(field.value, kHourUs)));
     if (field.number == v1::Timing::kQueueUsFieldNumber) answer.queue = time;
     if (field.number == v1::Timing::kComputeUsFieldNumber) {
       answer.compute = time;
@@ -127,6 +131,7 @@ bool ReadResponse(CodedInputStream& input, AnswerHeader& answer) {
 }
 
 bool ReadError(CodedInputStream& input, AnswerHeader& answer) {
+  answer.is_error = true;
   bool good = true;
   const bool read = ReadFields(input, [&](const Field& field) {
     switch (field.number) {

@@ -15,9 +15,12 @@ struct AnswerHeader {
   std::string id{};
   // Of `contexts`.
   std::int64_t contexts_bytes = 0;
+  // At most an hour each, whatever the server says.
   std::chrono::microseconds queue{0};
   std::chrono::microseconds compute{0};
-  // A stream's answer only: a google.rpc.Code that is not 0, and its text.
+  // A stream's answer only: whether it is an error, its google.rpc.Code and
+  // text.
+  bool is_error = false;
   int error_code = 0;
   std::string error_message{};
 };

@@ -22,8 +22,7 @@ class Completion {
 };
 
 // Requests that share a completion queue. `on_landed` is called exactly once
-// for each flight, by the thread that runs completions, or by Send itself when
-// a request cannot leave.
+// for each flight, by the thread that runs completions.
 class Caller {
  public:
   virtual ~Caller() = default;
@@ -43,13 +42,19 @@ struct CallerSetup {
   std::chrono::milliseconds default_deadline{};
   grpc::CompletionQueue& queue;
   OnLanded on_landed;
+
+  std::chrono::milliseconds DeadlineOf(const Flight& flight) const {
+    return requests[flight.request].deadline.value_or(default_deadline);
+  }
 };
 
 // A call for each request.
 std::unique_ptr<Caller> MakeUnaryCaller(CallerSetup setup);
 
-// `streams` streams, in turn. A lost one is opened again; what was on it has
-// failed. Deadlines are the caller's: streams have none.
+// `streams` streams, in turn, each with one target. A lost one is opened again
+// by the next request; what was on it has failed. No deadline travels on a
+// stream: an answer that comes after it is counted as expired, and one that
+// never comes is when the caller finishes.
 std::unique_ptr<Caller> MakeStreamCaller(CallerSetup setup, int streams);
 
 }  // namespace attention::load

@@ -4,17 +4,15 @@
 
 #include <grpcpp/support/byte_buffer.h>
 
-#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <string>
 
 #include "client/load/answer_header.h"
+#include "client/load/steady_clock.h"
 #include "client/load/step.h"
 
 namespace attention::load {
-
-using SteadyClock = std::chrono::steady_clock;
 
 struct Flight {
   std::size_t request = 0;  // in the pool
@@ -26,15 +24,20 @@ struct Flight {
 struct Landing {
   Ending ending = Ending::kFailed;
   SteadyClock::time_point ended{};
-  // What the server or gRPC said; empty when answered.
+  // "CODE: what the server or gRPC said"; empty when answered.
   std::string message{};
   // Answered only.
   AnswerHeader answer{};
   const grpc::ByteBuffer* bytes = nullptr;
 };
 
-// How a call ended that ended with `code`, a google.rpc.Code.
-Ending EndingOf(int code);
+// How a call ended that ended with `code`, a google.rpc.Code, and `message`.
+Landing LandingOf(int code, const std::string& message,
+                  SteadyClock::time_point ended);
+
+// One that could not be used, whatever its status was.
+Landing FailedLanding(const std::string& message,
+                      SteadyClock::time_point ended);
 
 using OnLanded = std::function<void(const Flight&, Landing&)>;
 

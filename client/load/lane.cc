@@ -5,16 +5,13 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-#include <algorithm>
-
 #include "client/load/arrival_times.h"
 
 namespace attention::load {
 namespace {
 
-SteadyClock::duration ToClock(Seconds seconds) {
-  return std::chrono::duration_cast<SteadyClock::duration>(seconds);
-}
+// Of answers that are kept to be verified, over all lanes and trials.
+constexpr std::int64_t kMaxKeptBytes = std::int64_t{256} << 20;
 
 // The kernel may otherwise wake a sleeper 50 us late, to save power.
 void WakeOnTime() { prctl(PR_SET_TIMERSLACK, 1); }
@@ -22,8 +19,7 @@ void WakeOnTime() { prctl(PR_SET_TIMERSLACK, 1); }
 Seconds CpuTimeOf(std::thread& thread) {
   clockid_t clock{};
   timespec time{};
-  if (!thread.joinable() ||
-      pthread_getcpuclockid(thread.native_handle(), &clock) != 0 ||
+  if (pthread_getcpuclockid(thread.native_handle(), &clock) != 0 ||
       clock_gettime(clock, &time) != 0) {
     return Seconds(0);
   }
@@ -33,19 +29,11 @@ Seconds CpuTimeOf(std::thread& thread) {
 
 }  // namespace
 
-Lane::Lane(const RunSetup& setup, int index, const std::vector<Trial>& trials,
-           SteadyClock::time_point start)
+Lane::Lane(const RunSetup& setup, int index, const std::vector<Trial>& trials)
     : setup_(setup),
       index_(index),
       trials_(trials),
-      next_request_(static_cast<std::size_t>(index)) {
-  std::uint64_t seed = setup.seed + static_cast<std::uint64_t>(index);
-  for (const Trial& trial : trials_) {
-    starts_.push_back(start);
-    records_.emplace_back(trial, start, setup.verify_share, seed++);
-    start += ToClock(trial.warm_up) + ToClock(trial.duration);
-  }
-  starts_.push_back(start);
+      random_(setup.seed + static_cast<std::uint64_t>(index)) {
   CallerSetup calls{
       .deployment = setup.deployment,
       .requests = setup.requests,
@@ -57,27 +45,45 @@ Lane::Lane(const RunSetup& setup, int index, const std::vector<Trial>& trials,
   caller_ = setup.streams > 0
                 ? MakeStreamCaller(std::move(calls), setup.streams)
                 : MakeUnaryCaller(std::move(calls));
-  receiver_ = std::thread([this] { Receive(); });
-  sender_ = std::thread([this] { SendAll(); });
 }
 
 Lane::~Lane() {
   Wait();
   queue_.Shutdown();
-  receiver_.join();
+  if (receiver_.joinable()) receiver_.join();
+}
+
+void Lane::Start(SteadyClock::time_point start) {
+  const std::int64_t max_kept_bytes =
+      kMaxKeptBytes / setup_.lanes / static_cast<std::int64_t>(trials_.size());
+  for (const Trial& trial : trials_) {
+    starts_.push_back(start);
+    records_.emplace_back(trial, start, setup_.verify_share, max_kept_bytes,
+                          random_());
+    start += ToClock(trial.warm_up) + ToClock(trial.duration);
+  }
+  starts_.push_back(start);
+  receiver_ = std::thread([this] { Receive(); });
+  sender_ = std::thread([this] { SendAll(); });
 }
 
 void Lane::Wait() {
   if (!sender_.joinable()) return;
+  {
+    const MutexLock lock(mutex_);
+    may_leave_ = true;
+    changed_.notify_all();
+  }
   sender_.join();
   const auto last_deadline = SteadyClock::now() + setup_.default_deadline;
+  const auto nothing_flies = [this] { return in_flight_ == 0; };
   {
-    std::unique_lock lock(mutex_);
-    landed_.wait_until(lock, last_deadline, [this] { return in_flight_ == 0; });
+    const MutexLock lock(mutex_);
+    changed_.wait_until(mutex_, last_deadline, nothing_flies);
   }
   caller_->Finish();
-  std::unique_lock lock(mutex_);
-  landed_.wait(lock, [this] { return in_flight_ == 0; });
+  const MutexLock lock(mutex_);
+  changed_.wait(mutex_, nothing_flies);
 }
 
 void Lane::SendAll() {
@@ -89,6 +95,11 @@ void Lane::SendAll() {
       SendOpenLoop(trial);
     }
   }
+  // The CPU clock of a thread that has ended can no longer be read.
+  const MutexLock lock(mutex_);
+  changed_.wait(mutex_, [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return may_leave_;
+  });
 }
 
 // Arrivals of the lanes add up: a sum of Poisson processes is one, and constant
@@ -125,18 +136,19 @@ void Lane::SendClosedLoop(std::size_t trial) {
 
 void Lane::SendNext(std::size_t trial, SteadyClock::time_point intended) {
   const bool is_open = trials_[trial].load.arrivals != Arrivals::kClosed;
+  // At least one each, however many lanes share the limit.
   const bool drops =
-      is_open && in_flight_ >= setup_.max_in_flight / setup_.lanes;
+      is_open && in_flight_ * setup_.lanes >= setup_.max_in_flight;
+  std::size_t request = 0;
   {
     const MutexLock lock(mutex_);
     records_[trial].AddOffered(intended);
     if (drops) records_[trial].AddDropped(intended);
+    // Neighbours are drawn apart, or each target would get a part of the pool.
+    request = random_() % setup_.requests.size();
   }
   if (drops) return;
   ++in_flight_;
-  const std::size_t request =
-      next_request_.fetch_add(static_cast<std::size_t>(setup_.lanes)) %
-      setup_.requests.size();
   caller_->Send({.request = request,
                  .trial = trial,
                  .intended = intended,
@@ -163,7 +175,7 @@ void Lane::OnLanded(const Flight& flight, Landing& landing) {
   if (landing.ending == Ending::kAnswered) {
     progress_latency_.Record(landing.ended - flight.intended);
   }
-  if (--in_flight_ == 0) landed_.notify_all();
+  if (--in_flight_ == 0) changed_.notify_all();
 }
 
 void Lane::AddProgress(Progress& progress) {
@@ -177,8 +189,8 @@ void Lane::AddProgress(Progress& progress) {
   progress.in_flight += in_flight_;
 }
 
-Seconds Lane::BusierThread() {
-  return std::max(CpuTimeOf(sender_), CpuTimeOf(receiver_));
+std::array<Seconds, 2> Lane::ThreadTimes() {
+  return {CpuTimeOf(sender_), CpuTimeOf(receiver_)};
 }
 
 }  // namespace attention::load

@@ -4,11 +4,13 @@
 
 #include <grpcpp/completion_queue.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -40,24 +42,26 @@ struct RunSetup {
 // A share of the load of each trial, one trial after another without a pause.
 class Lane {
  public:
-  // Starts at once; the first trial begins at `start`.
-  Lane(const RunSetup& setup, int index, const std::vector<Trial>& trials,
-       SteadyClock::time_point start);
+  Lane(const RunSetup& setup, int index, const std::vector<Trial>& trials);
   ~Lane();
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
+
+  // Once; the first trial begins at `start`.
+  void Start(SteadyClock::time_point start);
 
   // Returns when all requests have been sent and have landed.
   void Wait();
 
   // After Wait: one for each trial.
-  const std::vector<TrialRecord>& records() const { return records_; }
+  std::vector<TrialRecord>& records() { return records_; }
 
   // What landed since the last call, added to `progress`.
   void AddProgress(Progress& progress);
 
-  // CPU time of its busier thread so far.
-  Seconds BusierThread();
+  // CPU time of the thread that sends and of the one that receives. Between
+  // Start and Wait.
+  std::array<Seconds, 2> ThreadTimes();
 
  private:
   void SendOpenLoop(std::size_t trial);
@@ -75,11 +79,13 @@ class Lane {
   const std::vector<Trial> trials_;
   // Of each trial, and the end of the last one.
   std::vector<SteadyClock::time_point> starts_;
-  std::atomic<std::size_t> next_request_{0};
   std::atomic<std::int64_t> in_flight_{0};
 
   Mutex mutex_;
-  std::condition_variable_any landed_;
+  std::condition_variable_any changed_;
+  bool may_leave_ ABSL_GUARDED_BY(mutex_) = false;
+  // Draws requests from the pool.
+  std::mt19937_64 random_ ABSL_GUARDED_BY(mutex_);
   std::vector<TrialRecord> records_;  // guarded until Wait returns
   std::int64_t progress_ended_[kEndings] ABSL_GUARDED_BY(mutex_) = {};
   Histogram progress_latency_ ABSL_GUARDED_BY(mutex_);

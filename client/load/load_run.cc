@@ -22,10 +22,6 @@ constexpr std::chrono::milliseconds kHealthPeriod(100);
 // Before the first request, so that no lane is late for it.
 constexpr std::chrono::milliseconds kLead(20);
 
-SteadyClock::duration ToClock(Seconds seconds) {
-  return std::chrono::duration_cast<SteadyClock::duration>(seconds);
-}
-
 Seconds CpuTimeOfProcess() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -36,23 +32,22 @@ Seconds CpuTimeOfProcess() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-// CPU time of the process, and of the busier thread of each lane.
 struct CpuTimes {
   Seconds process{0};
-  std::vector<Seconds> lanes{};
+  std::vector<Seconds> threads{};  // of all lanes
 };
 
 class Run {
  public:
   Run(const RunSetup& setup, const std::vector<Trial>& trials,
       const OnProgress& on_progress)
-      : setup_(setup),
-        trials_(trials),
-        on_progress_(on_progress),
-        now_(SteadyClock::now() + kLead) {
+      : setup_(setup), trials_(trials), on_progress_(on_progress) {
     for (int i = 0; i < setup.lanes; ++i) {
-      lanes_.push_back(std::make_unique<Lane>(setup_, i, trials_, now_));
+      lanes_.push_back(std::make_unique<Lane>(setup_, i, trials_));
     }
+    now_ = SteadyClock::now() + kLead;
+    shown_ = now_;
+    for (const auto& lane : lanes_) lane->Start(now_);
   }
 
   std::vector<Step> Watch() {
@@ -70,9 +65,9 @@ class Run {
     for (std::size_t t = 0; t < trials_.size(); ++t) {
       for (const auto& lane : lanes_) {
         if (lane != lanes_.front()) {
-          records_.at(t).Merge(lane->records()[t]);
+          records_[t].Merge(lane->records()[t]);
         } else {
-          records_.push_back(lane->records()[t]);
+          records_.push_back(std::move(lane->records()[t]));
         }
       }
       steps.push_back(records_[t].ToStep());
@@ -90,17 +85,19 @@ class Run {
   CpuTimes ReadCpu() {
     CpuTimes times{.process = CpuTimeOfProcess()};
     for (const auto& lane : lanes_) {
-      times.lanes.push_back(lane->BusierThread());
+      for (const Seconds time : lane->ThreadTimes()) {
+        times.threads.push_back(time);
+      }
     }
     return times;
   }
 
   void AddCpu(const CpuTimes& before, const CpuTimes& after, Step& step) const {
     step.client_cores = (after.process - before.process) / step.duration;
-    for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    for (std::size_t i = 0; i < after.threads.size(); ++i) {
       step.busiest_thread =
           std::max(step.busiest_thread,
-                   (after.lanes[i] - before.lanes[i]) / step.duration);
+                   (after.threads[i] - before.threads[i]) / step.duration);
     }
   }
 
@@ -128,8 +125,8 @@ class Run {
   const RunSetup& setup_;
   const std::vector<Trial>& trials_;
   const OnProgress& on_progress_;
-  SteadyClock::time_point now_;
-  SteadyClock::time_point shown_ = now_;
+  SteadyClock::time_point now_{};
+  SteadyClock::time_point shown_{};
   const Trial* trial_ = nullptr;
   SteadyClock::time_point trial_start_{};
   std::vector<std::unique_ptr<Lane>> lanes_;
@@ -163,7 +160,10 @@ void Verify(const RunSetup& setup, const std::vector<KeptAnswer>& kept,
     ++step.verified;
     if (status.ok()) continue;
     ++step.wrong;
-    ++step.messages[absl::StrCat("wrong answer: ", status.message())];
+    // One is enough to see what is wrong.
+    if (step.wrong == 1) {
+      step.messages[absl::StrCat("wrong answer: ", status.message())] = 1;
+    }
   }
 }
 

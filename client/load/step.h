@@ -41,6 +41,9 @@ inline constexpr int kEndings = 4;
 struct TimelineSecond {
   double offered = 0;  // requests meant to start
   std::int64_t ended[kEndings] = {};
+  // Answers that came in this second, whenever their requests were meant to
+  // start.
+  std::int64_t completed = 0;
   // Of the answered, from the intended start; zero when there are none.
   Histogram::Duration p50{0};
   Histogram::Duration p99{0};
@@ -64,9 +67,12 @@ struct Step {
   // What the server says of the answered: waiting, and computing.
   Histogram server_queue;
   Histogram server_compute;
+  // Throughput: answers that came in the measured part, whenever their requests
+  // were meant to start, their tokens, and the bytes of both messages.
+  std::int64_t completed = 0;
   std::int64_t tokens_answered = 0;
-  std::int64_t bytes_sent = 0;      // messages of all requests
-  std::int64_t bytes_received = 0;  // messages of the answered
+  std::int64_t bytes_sent = 0;
+  std::int64_t bytes_received = 0;
   // Answers that were compared with the reference, and those that differ.
   std::int64_t verified = 0;
   std::int64_t wrong = 0;
@@ -74,7 +80,8 @@ struct Step {
   double client_cores = 0;
   double busiest_thread = 0;
   std::vector<TimelineSecond> timeline{};
-  // Up to ten texts of what was not answered, and how often each was said.
+  // What was said of what was not answered, "CODE: text", and how often: the
+  // ten most frequent, and "others".
   std::map<std::string, std::int64_t> messages{};
   // Why the figures say more about the client than about the server; empty
   // when they can be trusted.
@@ -86,12 +93,12 @@ struct Step {
   const Histogram& Latency(Ending ending) const {
     return latency[static_cast<int>(ending)];
   }
-  // Offered requests a second, and answered ones.
+  // Requests meant to start a second, and answers that came a second.
   double OfferedRate() const {
     return static_cast<double>(offered) / duration.count();
   }
   double AnsweredRate() const {
-    return static_cast<double>(Ended(Ending::kAnswered)) / duration.count();
+    return static_cast<double>(completed) / duration.count();
   }
   // Refused, expired, failed and dropped, as a part of the offered.
   double ErrorShare() const {

@@ -5,13 +5,15 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "attention/v1/attention.pb.h"
+#include "client/cpp/message_slices.h"
 #include "client/load/caller.h"
-#include "client/load/message_slices.h"
 #include "core/base/mutex.h"
 
 namespace attention::load {
@@ -79,10 +81,17 @@ class Stream {
     const std::uint64_t id = waiting_.front();
     waiting_.pop_front();
     is_writing_ = true;
-    const Flight& flight = flights_.at(id);
-    call_->Write(
-        ToByteBuffer(setup_.requests[flight.request].message, absl::StrCat(id)),
-        &wrote_);
+    call_->Write(MessageOf(flights_.at(id), id), &wrote_);
+  }
+
+  // A message may be followed by another of its fields; the last one counts.
+  grpc::ByteBuffer MessageOf(const Flight& flight, std::uint64_t id) const {
+    v1::AttendRequest addition;
+    addition.set_id(absl::StrCat(id));
+    std::vector<grpc::Slice> slices =
+        ToSlices(setup_.requests[flight.request].message);
+    slices.emplace_back(addition.SerializeAsString());
+    return {slices.data(), slices.size()};
   }
 
   void OnWrote(bool ok) {
@@ -113,23 +122,49 @@ class Stream {
   }
 
   void Land() {
-    Landing landing{.ended = SteadyClock::now()};
+    const auto now = SteadyClock::now();
     const auto answer = ReadAttendStreamResponse(response_);
     std::uint64_t id = 0;
-    if (!answer.has_value() || !absl::SimpleAtoi(answer->id, &id)) return;
-    Flight flight;
-    {
-      const MutexLock lock(mutex_);
-      const auto found = flights_.find(id);
-      if (found == flights_.end()) return;
-      flight = found->second;
-      flights_.erase(found);
+    std::optional<Flight> flight;
+    if (answer.has_value() && absl::SimpleAtoi(answer->id, &id)) {
+      flight = Take(id);
     }
-    landing.ending = EndingOf(answer->error_code);
-    landing.message = answer->error_message;
-    landing.answer = *answer;
+    if (!flight.has_value()) {
+      // Nobody knows whose answer it is: the stream cannot be trusted.
+      const MutexLock lock(mutex_);
+      context_->TryCancel();
+      return;
+    }
+    Landing landing = LandingOfAnswer(*answer, now);
+    if (landing.ending == Ending::kAnswered &&
+        now - flight->sent > setup_.DeadlineOf(*flight)) {
+      landing = LandingOf(grpc::StatusCode::DEADLINE_EXCEEDED,
+                          "the answer came after the deadline", now);
+    }
+    setup_.on_landed(*flight, landing);
+  }
+
+  std::optional<Flight> Take(std::uint64_t id) {
+    const MutexLock lock(mutex_);
+    const auto found = flights_.find(id);
+    if (found == flights_.end()) return std::nullopt;
+    const Flight flight = found->second;
+    flights_.erase(found);
+    return flight;
+  }
+
+  Landing LandingOfAnswer(const AnswerHeader& answer,
+                          SteadyClock::time_point now) const {
+    if (answer.is_error && answer.error_code != grpc::StatusCode::OK) {
+      return LandingOf(answer.error_code, answer.error_message, now);
+    }
+    if (answer.is_error || answer.contexts_bytes == 0) {
+      return FailedLanding("the answer holds no contexts", now);
+    }
+    Landing landing = LandingOf(grpc::StatusCode::OK, "", now);
+    landing.answer = answer;
     landing.bytes = &response_;
-    setup_.on_landed(flight, landing);
+    return landing;
   }
 
   // All that was on the stream has ended with it. The next request opens
@@ -144,13 +179,14 @@ class Stream {
       is_finishing = is_finishing_;
     }
     for (const auto& [id, flight] : lost) {
-      Landing landing{
-          .ending = is_finishing ? Ending::kExpired : Ending::kFailed,
-          .ended = SteadyClock::now(),
-          .message = is_finishing
-                         ? "no answer on the stream before the deadline"
-                         : absl::StrCat("the stream ended: ",
-                                        status_.error_message())};
+      const auto now = SteadyClock::now();
+      Landing landing =
+          is_finishing
+              ? LandingOf(grpc::StatusCode::DEADLINE_EXCEEDED,
+                          "no answer on the stream before the deadline", now)
+              : FailedLanding(
+                    absl::StrCat("the stream ended: ", status_.error_message()),
+                    now);
       setup_.on_landed(flight, landing);
     }
     const MutexLock lock(mutex_);

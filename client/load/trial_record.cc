@@ -8,43 +8,54 @@
 namespace attention::load {
 namespace {
 
-// Of the texts of what was not answered.
+// Texts of what was not answered that are shown, and that are told apart.
 constexpr std::size_t kMaxMessages = 10;
+constexpr std::size_t kMaxKnownMessages = 1000;
+constexpr char kOthers[] = "others";
 
-// Of a lane and trial: as much as is verified in some seconds.
+// Of a lane and trial: as many as are verified in some seconds.
 constexpr std::size_t kMaxKept = 256;
-constexpr std::int64_t kMaxKeptBytes = std::int64_t{256} << 20;
-
-SteadyClock::duration ToClock(Seconds seconds) {
-  return std::chrono::duration_cast<SteadyClock::duration>(seconds);
-}
 
 void AddMessage(const std::string& message, std::int64_t count,
                 std::map<std::string, std::int64_t>& messages) {
-  const auto found = messages.find(message);
-  if (found != messages.end()) {
-    found->second += count;
-  } else if (messages.size() < kMaxMessages) {
-    messages.emplace(message, count);
+  const bool is_known = messages.size() < kMaxKnownMessages ||
+                        messages.find(message) != messages.end();
+  messages[is_known ? message : kOthers] += count;
+}
+
+// The most frequent, and the sum of the others.
+std::map<std::string, std::int64_t> MostFrequent(
+    const std::map<std::string, std::int64_t>& messages) {
+  std::vector<std::pair<std::string, std::int64_t>> sorted(messages.begin(),
+                                                           messages.end());
+  std::stable_sort(
+      sorted.begin(), sorted.end(),
+      [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::map<std::string, std::int64_t> most;
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    most[i < kMaxMessages ? sorted[i].first : kOthers] += sorted[i].second;
   }
+  return most;
 }
 
 }  // namespace
 
 TrialRecord::TrialRecord(const Trial& trial, SteadyClock::time_point start,
-                         double verify_share, std::uint64_t seed)
+                         double verify_share, std::int64_t max_kept_bytes,
+                         std::uint64_t seed)
     : measured_(start + ToClock(trial.warm_up)),
       end_(measured_ + ToClock(trial.duration)),
       verify_share_(verify_share),
+      max_kept_bytes_(max_kept_bytes),
       random_(seed),
       seconds_(static_cast<std::size_t>(std::ceil(trial.duration.count()))) {
   step_.load = trial.load;
   step_.duration = trial.duration;
 }
 
-TrialRecord::Second& TrialRecord::SecondOf(SteadyClock::time_point intended) {
+TrialRecord::Second& TrialRecord::SecondOf(SteadyClock::time_point time) {
   const auto second =
-      std::chrono::floor<std::chrono::seconds>(intended - measured_).count();
+      std::chrono::floor<std::chrono::seconds>(time - measured_).count();
   return seconds_[static_cast<std::size_t>(second)];
 }
 
@@ -60,6 +71,8 @@ void TrialRecord::AddDropped(SteadyClock::time_point intended) {
 
 void TrialRecord::AddLanded(const Flight& flight, const Landing& landing,
                             const PreparedRequest& request) {
+  const bool is_answered = landing.ending == Ending::kAnswered;
+  if (is_answered && IsMeasured(landing.ended)) AddCompleted(landing, request);
   if (!IsMeasured(flight.intended)) return;
   const auto ending = static_cast<std::size_t>(landing.ending);
   const auto latency = landing.ended - flight.intended;
@@ -68,29 +81,45 @@ void TrialRecord::AddLanded(const Flight& flight, const Landing& landing,
   ++second.ended[ending];
   step_.latency[ending].Record(latency);
   step_.send_lag.Record(flight.sent - flight.intended);
-  step_.bytes_sent += request.message_bytes;
-  if (landing.ending != Ending::kAnswered) {
-    AddMessage(landing.message, 1, step_.messages);
+  if (!is_answered) {
+    AddMessage(landing.message, 1, messages_);
     return;
   }
   second.latency.Record(latency);
   step_.from_send.Record(landing.ended - flight.sent);
   step_.server_queue.Record(landing.answer.queue);
   step_.server_compute.Record(landing.answer.compute);
-  step_.tokens_answered += request.tokens;
-  step_.bytes_received += static_cast<std::int64_t>(landing.bytes->Length());
   Keep(flight, landing);
 }
 
+void TrialRecord::AddCompleted(const Landing& landing,
+                               const PreparedRequest& request) {
+  ++step_.completed;
+  ++SecondOf(landing.ended).completed;
+  step_.tokens_answered += request.tokens;
+  step_.bytes_sent += request.message_bytes;
+  step_.bytes_received += static_cast<std::int64_t>(landing.bytes->Length());
+}
+
+// Reservoir sampling: each has the same chance, the last one as the first.
 void TrialRecord::Keep(const Flight& flight, const Landing& landing) {
+  constexpr double kAll = 18446744073709551616.0;  // 2^64
+  const bool is_drawn = static_cast<double>(random_()) < verify_share_ * kAll;
+  if (verify_share_ <= 0 || (!is_drawn && !kept_.empty())) return;
+  ++to_verify_;
   const auto bytes = static_cast<std::int64_t>(landing.bytes->Length());
-  if (verify_share_ <= 0 || kept_.size() >= kMaxKept ||
-      kept_bytes_ + bytes > kMaxKeptBytes ||
-      std::generate_canonical<double, 53>(random_) >= verify_share_) {
+  if (kept_.empty() ||
+      (kept_.size() < kMaxKept && kept_bytes_ + bytes <= max_kept_bytes_)) {
+    kept_bytes_ += bytes;
+    kept_.push_back({flight.request, *landing.bytes});
     return;
   }
-  kept_bytes_ += bytes;
-  kept_.push_back({flight.request, *landing.bytes});
+  const std::uint64_t place =
+      random_() % static_cast<std::uint64_t>(to_verify_);
+  if (place >= kept_.size()) return;
+  KeptAnswer& replaced = kept_[place];
+  kept_bytes_ += bytes - static_cast<std::int64_t>(replaced.bytes.Length());
+  replaced = {flight.request, *landing.bytes};
 }
 
 void TrialRecord::Merge(const TrialRecord& other) {
@@ -105,15 +134,17 @@ void TrialRecord::Merge(const TrialRecord& other) {
   step_.send_lag.Merge(from.send_lag);
   step_.server_queue.Merge(from.server_queue);
   step_.server_compute.Merge(from.server_compute);
+  step_.completed += from.completed;
   step_.tokens_answered += from.tokens_answered;
   step_.bytes_sent += from.bytes_sent;
   step_.bytes_received += from.bytes_received;
-  for (const auto& [message, count] : from.messages) {
-    AddMessage(message, count, step_.messages);
+  for (const auto& [message, count] : other.messages_) {
+    AddMessage(message, count, messages_);
   }
   for (std::size_t s = 0; s < seconds_.size(); ++s) {
     const Second& second = other.seconds_[s];
     seconds_[s].offered += second.offered;
+    seconds_[s].completed += second.completed;
     for (int e = 0; e < kEndings; ++e) {
       seconds_[s].ended[e] += second.ended[e];
     }
@@ -124,8 +155,10 @@ void TrialRecord::Merge(const TrialRecord& other) {
 
 Step TrialRecord::ToStep() const {
   Step step = step_;
+  step.messages = MostFrequent(messages_);
   for (const Second& second : seconds_) {
     TimelineSecond shown{.offered = static_cast<double>(second.offered),
+                         .completed = second.completed,
                          .p50 = second.latency.Percentile(50),
                          .p99 = second.latency.Percentile(99)};
     std::copy_n(second.ended, kEndings, shown.ended);

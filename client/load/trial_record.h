@@ -5,7 +5,9 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include <cstdint>
+#include <map>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "client/load/flight.h"
@@ -21,14 +23,16 @@ struct KeptAnswer {
   grpc::ByteBuffer bytes{};
 };
 
-// Only what was meant to start in the measured part is counted. Not
-// thread-safe.
+// Endings and latencies are those of what was meant to start in the measured
+// part; throughput is what came in it. Not thread-safe.
 class TrialRecord {
  public:
-  // `start` is that of the warm-up. Answers are kept with probability
-  // `verify_share`.
+  // `start` is that of the warm-up. Of a `verify_share` of the answers, and of
+  // the first one unless that is 0, as many as fit `max_kept_bytes` and a fixed
+  // number are kept, from all of the trial.
   TrialRecord(const Trial& trial, SteadyClock::time_point start,
-              double verify_share, std::uint64_t seed);
+              double verify_share, std::int64_t max_kept_bytes,
+              std::uint64_t seed);
 
   // A request was meant to start then, and does, or is dropped.
   void AddOffered(SteadyClock::time_point intended);
@@ -46,23 +50,29 @@ class TrialRecord {
   struct Second {
     std::int64_t offered = 0;
     std::int64_t ended[kEndings] = {};
+    std::int64_t completed = 0;
     Histogram latency;  // of the answered
   };
 
-  bool IsMeasured(SteadyClock::time_point intended) const {
-    return intended >= measured_ && intended < end_;
+  bool IsMeasured(SteadyClock::time_point time) const {
+    return time >= measured_ && time < end_;
   }
-  Second& SecondOf(SteadyClock::time_point intended);
+  Second& SecondOf(SteadyClock::time_point time);
+  void AddCompleted(const Landing& landing, const PreparedRequest& request);
   void Keep(const Flight& flight, const Landing& landing);
 
   SteadyClock::time_point measured_;  // when the measured part begins
   SteadyClock::time_point end_;
   double verify_share_;
+  std::int64_t max_kept_bytes_;
   std::mt19937_64 random_;
   Step step_;
   std::vector<Second> seconds_;
+  // By "CODE: text", without a limit that a run reaches.
+  std::map<std::string, std::int64_t> messages_;
   std::vector<KeptAnswer> kept_;
   std::int64_t kept_bytes_ = 0;
+  std::int64_t to_verify_ = 0;  // answers that could have been kept
 };
 
 }  // namespace attention::load

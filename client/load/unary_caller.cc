@@ -5,8 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "client/cpp/message_slices.h"
 #include "client/load/caller.h"
-#include "client/load/message_slices.h"
 
 namespace attention::load {
 namespace {
@@ -17,16 +17,15 @@ class UnaryCaller final : public Caller {
  public:
   explicit UnaryCaller(CallerSetup setup) : setup_(std::move(setup)) {
     for (const PreparedRequest& request : setup_.requests) {
-      messages_.push_back(ToByteBuffer(request.message));
+      const std::vector<grpc::Slice> slices = ToSlices(request.message);
+      messages_.emplace_back(slices.data(), slices.size());
     }
   }
 
   void Send(const Flight& flight) override {
     auto* call = new Call(*this, flight);
-    const PreparedRequest& request = setup_.requests[flight.request];
-    call->context.set_deadline(
-        std::chrono::system_clock::now() +
-        request.deadline.value_or(setup_.default_deadline));
+    call->context.set_deadline(std::chrono::system_clock::now() +
+                               setup_.DeadlineOf(flight));
     if (!setup_.deployment.authorization().empty()) {
       call->context.AddMetadata("authorization",
                                 setup_.deployment.authorization());
@@ -61,17 +60,16 @@ class UnaryCaller final : public Caller {
   };
 
   void Land(Call& call) {
-    Landing landing{.ending = EndingOf(call.status.error_code()),
-                    .ended = SteadyClock::now(),
-                    .message = call.status.error_message()};
+    const auto now = SteadyClock::now();
+    Landing landing =
+        LandingOf(call.status.error_code(), call.status.error_message(), now);
     if (call.status.ok()) {
       auto answer = ReadAttendResponse(call.response);
-      if (answer.has_value()) {
+      if (answer.has_value() && answer->contexts_bytes > 0) {
         landing.answer = *std::move(answer);
         landing.bytes = &call.response;
       } else {
-        landing.ending = Ending::kFailed;
-        landing.message = "the answer is no AttendResponse";
+        landing = FailedLanding("the answer holds no contexts", now);
       }
     }
     setup_.on_landed(call.flight, landing);
