@@ -310,21 +310,81 @@ class RequestMaker {
   std::vector<std::vector<float>> embedded_;
 };
 
-// The recipe at which the weights, added up, pass a random part of their sum.
-const Recipe& DrawRecipe(const std::vector<Recipe>& recipes, Draws& draws) {
-  double total = 0;
-  for (const Recipe& recipe : recipes) {
-    total += recipe.mix->weight;
+absl::Status CheckDistinct(const Workload& workload) {
+  const std::size_t count = workload.mixes.size();
+  if (workload.distinct >= static_cast<int>(count)) {
+    return absl::OkStatus();
   }
-  double left = draws.Unit() * total;
-  for (const Recipe& recipe : recipes) {
-    left -= recipe.mix->weight;
-    if (left < 0) {
-      return recipe;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < std::min(count, kMaxNames); ++i) {
+    names.push_back(
+        absl::StrCat("mixes[", i, "] (", workload.mixes[i].model, ")"));
+  }
+  return Invalid(
+      "distinct is ", workload.distinct, ", must be at least ", count,
+      ", one request for each of ", absl::StrJoin(names, ", "),
+      count > kMaxNames ? absl::StrCat(" and ", count - kMaxNames, " more")
+                        : "");
+}
+
+// Says which recipe is next: each as often as its weight says, in random order.
+class RecipeDeck {
+ public:
+  // By largest remainder, but at least one each: what is rare is sent, too.
+  // REQUIRES: distinct is no less than the number of recipes.
+  RecipeDeck(const std::vector<Recipe>& recipes, int distinct)
+      : recipes_(recipes), total_(distinct) {
+    double weights = 0;
+    for (const Recipe& recipe : recipes) {
+      weights += recipe.mix->weight;
+    }
+    std::vector<double> shares;
+    std::int64_t sum = 0;
+    for (const Recipe& recipe : recipes) {
+      shares.push_back(recipe.mix->weight * distinct / weights);
+      left_.push_back(
+          std::max<std::int64_t>(1, static_cast<std::int64_t>(shares.back())));
+      sum += left_.back();
+    }
+    for (; sum < total_; ++sum) {
+      ++left_[FurthestOff(shares, 1)];
+    }
+    for (; sum > total_; --sum) {
+      --left_[FurthestOff(shares, -1)];
     }
   }
-  return recipes.back();
-}
+
+  // REQUIRES: fewer than `distinct` have been drawn.
+  const Recipe& Draw(Draws& draws) {
+    auto place = static_cast<std::int64_t>(
+        draws.Below(static_cast<std::uint64_t>(total_--)));
+    std::size_t recipe = 0;
+    while (place >= left_[recipe]) {
+      place -= left_[recipe++];
+    }
+    --left_[recipe];
+    return recipes_[recipe];
+  }
+
+ private:
+  // The recipe that lacks most (`sign` 1), or that has most to give (-1).
+  std::size_t FurthestOff(const std::vector<double>& shares, int sign) const {
+    std::size_t furthest = 0;
+    double most = -std::numeric_limits<double>::infinity();
+    for (std::size_t i = 0; i < shares.size(); ++i) {
+      const double off = sign * (shares[i] - static_cast<double>(left_[i]));
+      if (off > most && (sign > 0 || left_[i] > 1)) {
+        furthest = i;
+        most = off;
+      }
+    }
+    return furthest;
+  }
+
+  const std::vector<Recipe>& recipes_;
+  std::int64_t total_;
+  std::vector<std::int64_t> left_;  // of each recipe; total_ in all
+};
 
 }  // namespace
 
@@ -344,12 +404,14 @@ absl::StatusOr<std::vector<PreparedRequest>> PrepareRequests(
                                MakeRecipe(workload, i, models, demo.get()));
     recipes.push_back(std::move(recipe));
   }
+  ATTENTION_RETURN_IF_ERROR(CheckDistinct(workload));
   Draws draws(workload.seed);
+  RecipeDeck deck(recipes, workload.distinct);
   RequestMaker maker(draws, demo.get(), max_bytes);
   std::vector<PreparedRequest> requests;
   for (int i = 0; i < workload.distinct; ++i) {
     ATTENTION_ASSIGN_OR_RETURN(PreparedRequest request,
-                               maker.Make(DrawRecipe(recipes, draws)));
+                               maker.Make(deck.Draw(draws)));
     requests.push_back(std::move(request));
   }
   return requests;

@@ -30,11 +30,12 @@ struct PreparedRequest {
 inline constexpr std::int64_t kMaxPoolBytes = std::int64_t{4} << 30;
 
 // Draws `workload.distinct` requests with its seed: the same workload and
-// models give the same bytes. `models` says the widths of the models that the
-// workload names (from Client::ListModels). InvalidArgument when a model is
-// missing or does not fit, naming those there are, and when the requests take
-// more than `max_bytes`. An attn_mask is [batch, 1, q_len, kv_len]; tensors are
-// owned, so that sending them copies nothing.
+// models give the same bytes. Each mix gives its share, at least one. `models`
+// says the widths of the models that the workload names (from
+// Client::ListModels). InvalidArgument when a model is missing or does not fit,
+// naming those there are, when `distinct` is less than the number of mixes, and
+// when the requests take more than `max_bytes`. An attn_mask is [batch, 1,
+// q_len, kv_len]; tensors are owned, so that sending them copies nothing.
 absl::StatusOr<std::vector<PreparedRequest>> PrepareRequests(
     const Workload& workload, const std::vector<ModelInfo>& models,
     std::int64_t max_bytes = kMaxPoolBytes);

@@ -31,7 +31,7 @@ struct Lengths {
 
 enum class MaskKind : std::uint8_t { kNone, kCausal, kBoolean, kFloat };
 
-// One kind of request; a workload draws them by weight.
+// One kind of request; a workload has as many of it as its weight says.
 struct RequestMix {
   double weight = 1;
   std::string model = "minilm/0";
@@ -56,7 +56,8 @@ struct RequestMix {
 struct Workload {
   std::string name{};
   std::uint64_t seed = 1;
-  // Different requests that are prepared before the run and sent in turn.
+  // Different requests that are prepared before the run and sent in turn; no
+  // fewer than mixes.
   int distinct = 64;
   std::vector<RequestMix> mixes{};
 

@@ -53,7 +53,7 @@ std::vector<PreparedRequest> Prepare(const RequestMix& mix, int distinct = 1,
   return *std::move(requests);
 }
 
-std::string Refusal(const RequestMix& mix, int distinct = 1) {
+std::string Refusal(const RequestMix& mix, int distinct = 2) {
   const auto requests =
       PrepareRequests({.distinct = distinct, .mixes = {{}, mix}}, Models());
   EXPECT_EQ(requests.status().code(), absl::StatusCode::kInvalidArgument);
@@ -236,21 +236,67 @@ TEST(RequestPoolTest, SentencesAreTheirEmbeddings) {
   EXPECT_EQ(seen.size(), 2U);
 }
 
-TEST(RequestPoolTest, MixesAreDrawnByWeight) {
-  const auto requests = PrepareRequests(
-      {.distinct = 2000,
-       .mixes = {{.weight = 30, .model = "cross", .lengths = {.value = 1}},
-                 {.weight = 10, .model = "fast", .lengths = {.value = 1}}}},
-      Models());
-  ASSERT_TRUE(requests.ok()) << requests.status();
+// A workload of "cross", "fast" and "minilm/0" with these weights: how often
+// each is there.
+std::map<std::string, int> Counts(const std::vector<double>& weights,
+                                  int distinct, std::uint64_t seed) {
+  const char* const models[] = {"cross", "fast", "minilm/0"};
+  Workload workload{.seed = seed, .distinct = distinct};
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    workload.mixes.push_back(
+        {.weight = weights[i], .model = models[i], .lengths = {.value = 1}});
+  }
+  const auto requests = PrepareRequests(workload, Models());
+  EXPECT_TRUE(requests.ok()) << requests.status();
   std::map<std::string, int> counts;
   for (const PreparedRequest& request : *requests) {
     ++counts[request.call.model];
   }
+  return counts;
+}
 
-  // Five deviations of a binomial distribution.
-  EXPECT_NEAR(counts["cross"], 1500, 97);
-  EXPECT_EQ(counts["cross"] + counts["fast"], 2000);
+TEST(RequestPoolTest, EachMixGivesItsShare) {
+  using Expected = std::map<std::string, int>;
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    EXPECT_EQ(Counts({30, 10}, 2000, seed),
+              (Expected{{"cross", 1500}, {"fast", 500}}));
+    // 4.67, 3.33 and 2: the largest remainder takes the one that is left.
+    EXPECT_EQ(Counts({7, 5, 3}, 10, seed),
+              (Expected{{"cross", 5}, {"fast", 3}, {"minilm/0", 2}}));
+    // A tenth and two tenths of a request are one each.
+    EXPECT_EQ(Counts({97, 1, 2}, 10, seed),
+              (Expected{{"cross", 8}, {"fast", 1}, {"minilm/0", 1}}));
+    EXPECT_EQ(Counts({1e6, 1e-6, 1}, 3, seed),
+              (Expected{{"cross", 1}, {"fast", 1}, {"minilm/0", 1}}));
+  }
+}
+
+TEST(RequestPoolTest, MixesComeInRandomOrder) {
+  const auto order = [](std::uint64_t seed) {
+    const auto requests =
+        PrepareRequests({.seed = seed,
+                         .distinct = 64,
+                         .mixes = {{.model = "cross", .lengths = {.value = 1}},
+                                   {.model = "fast", .lengths = {.value = 1}}}},
+                        Models());
+    EXPECT_TRUE(requests.ok()) << requests.status();
+    std::string letters;
+    for (const PreparedRequest& request : *requests) {
+      letters += request.call.model[0];
+    }
+    return letters;
+  };
+
+  EXPECT_EQ(order(1), order(1));
+  EXPECT_NE(order(1), order(2));
+  // Both in each half: all on one side has a chance of 1e-18.
+  EXPECT_THAT(order(1).substr(0, 32), AllOf(HasSubstr("c"), HasSubstr("f")));
+}
+
+TEST(RequestPoolTest, RefusesFewerRequestsThanMixes) {
+  EXPECT_EQ(Refusal({.model = "cross"}, 1),
+            "distinct is 1, must be at least 2, one request for each of "
+            "mixes[0] (minilm/0), mixes[1] (cross)");
 }
 
 TEST(RequestPoolTest, SaysTheTypeOfModelsThatDoNotComputeInF32) {
