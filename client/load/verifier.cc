@@ -29,7 +29,7 @@ constexpr std::int64_t kMaxCacheBytes = std::int64_t{256} << 20;
 
 template <typename... Parts>
 absl::Status Wrong(const Parts&... parts) {
-  return absl::InternalError(absl::StrCat("wrong answer: ", parts...));
+  return absl::InternalError(absl::StrCat(parts...));
 }
 
 double ToleranceOf(const AttendCall& call, ElementType dtype) {
