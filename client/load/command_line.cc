@@ -2,13 +2,18 @@
 #include "client/load/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <system_error>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "core/base/status_macros.h"
 
 namespace attention::load {
 namespace {
@@ -18,7 +23,7 @@ Exit codes:
   0  done, and all objectives held
   1  an objective was missed
   2  wrong usage, or a file that cannot be read or written
-  3  a server cannot be reached
+  3  a server cannot be reached, or refuses the client
   4  the client was the bottleneck: the figures cannot be trusted
   5  --verify found a wrong answer
 
@@ -29,11 +34,15 @@ Examples:
   attention-load compare --target old:8001 --against new:8001 --rate 100)";
 
 constexpr double kDay = 86'400;
+// A server's gRPC takes 1,024 calls of a connection at once; others would wait
+// inside the client's gRPC, where no report can see it.
+constexpr std::int64_t kCallsOfConnection = 1000;
 
 // Flags whose values are read further once all are known.
 struct RawFlags {
   std::string targets = "127.0.0.1:8001";
   std::string against{};
+  int connections = 0;
   std::string tls_ca{};
   std::string tls_certificate{};
   std::string tls_key{};
@@ -52,10 +61,12 @@ void AddTargetFlags(CLI::App& app, RawFlags& raw, CommandLine& line) {
       ->envname("ATTENTION_SERVER")
       ->option_text("HOST:PORT[,...] [127.0.0.1:8001]")
       ->group(group);
-  app.add_option("--connections", line.access.connections,
-                 "Connections to each target")
-      ->check(CLI::Range(1, 1000))
-      ->option_text("N [1]")
+  app.add_option("--connections", raw.connections,
+                 "Connections to each target; 0: enough, one for each 1000 "
+                 "calls that may be under way, as a server takes no more than "
+                 "1024 calls of a connection at once")
+      ->check(CLI::Range(0, 1000))
+      ->option_text("N [0]")
       ->group(group);
   app.add_option("--connect-timeout", line.connect_s,
                  "How long to wait for all of them to serve")
@@ -63,7 +74,8 @@ void AddTargetFlags(CLI::App& app, RawFlags& raw, CommandLine& line) {
       ->option_text("SECONDS [5]")
       ->group(group);
   app.add_option("--streams", line.streams,
-                 "Send over this many streams a thread; 0: a call a request")
+                 "Send over this many streams a thread, each of which stays "
+                 "with one connection; 0: a call a request")
       ->check(CLI::Range(0, 1000))
       ->option_text("N [0]")
       ->group(group);
@@ -130,8 +142,8 @@ void AddMeasuringFlags(CLI::App& app, RawFlags& raw, CommandLine& line) {
       ->option_text("SECONDS [1]")
       ->group(group);
   app.add_option("--slo", raw.slo,
-                 "Objectives: pN=TIME (us, ms, s), errors=PERCENT, rate=N; "
-                 "sweep: p99=50ms,errors=1")
+                 "Objectives of run and sweep: pN=TIME (us, ms, s), "
+                 "errors=PERCENT, rate=N; sweep: p99=50ms,errors=1")
       ->option_text("LIST")
       ->group(group);
   app.add_option("--threads", line.threads,
@@ -141,7 +153,8 @@ void AddMeasuringFlags(CLI::App& app, RawFlags& raw, CommandLine& line) {
       ->group(group);
   app.add_option("--max-in-flight", line.max_in_flight,
                  "Requests under way; an open loop drops what would exceed it, "
-                 "and counts that")
+                 "and counts that; on streams no more than the server reads of "
+                 "them, max_stream_requests each")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000}))
       ->option_text("N [10000]")
       ->group(group);
@@ -218,13 +231,29 @@ void AddCommands(CLI::App& app, RawFlags& raw, CommandLine& line) {
       ->option_text("N [5]");
 }
 
-std::optional<std::string> ReadFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(file), {});
+template <typename... Parts>
+absl::Status Invalid(const Parts&... parts) {
+  return absl::InvalidArgumentError(absl::StrCat(parts...));
 }
 
-absl::Status ReadFiles(const RawFlags& raw, Access& access) {
+absl::StatusOr<std::string> ReadFile(const char* flag,
+                                     const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) {
+    return Invalid(flag, ": ", path, " is a directory, must be a file");
+  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return Invalid(flag, ": ", path, " cannot be read");
+  std::string contents(std::istreambuf_iterator<char>(file), {});
+  if (contents.empty()) return Invalid(flag, ": ", path, " is empty");
+  return contents;
+}
+
+absl::Status ReadTlsFiles(const RawFlags& raw, Access& access) {
+  if (!access.tls && (!raw.tls_ca.empty() || !raw.tls_certificate.empty() ||
+                      !raw.tls_key.empty() || !access.tls_name.empty())) {
+    return Invalid("--tls-ca, --tls-cert, --tls-key and --tls-name need --tls");
+  }
   struct File {
     const char* flag;
     const std::string& path;
@@ -233,18 +262,100 @@ absl::Status ReadFiles(const RawFlags& raw, Access& access) {
   for (const File& file :
        {File{"--tls-ca", raw.tls_ca, access.tls_ca},
         File{"--tls-cert", raw.tls_certificate, access.tls_certificate},
-        File{"--tls-key", raw.tls_key, access.tls_key},
-        File{"--token-file", raw.token_file, access.token}}) {
+        File{"--tls-key", raw.tls_key, access.tls_key}}) {
     if (file.path.empty()) continue;
-    auto contents = ReadFile(file.path);
-    if (!contents.has_value()) {
-      return absl::NotFoundError(
-          absl::StrCat(file.flag, ": ", file.path, " cannot be read"));
-    }
-    file.contents = *std::move(contents);
+    ATTENTION_ASSIGN_OR_RETURN(file.contents, ReadFile(file.flag, file.path));
   }
+  return absl::OkStatus();
+}
+
+absl::Status ReadToken(const std::string& path, Access& access) {
+  if (path.empty()) return absl::OkStatus();
+  ATTENTION_ASSIGN_OR_RETURN(const std::string contents,
+                             ReadFile("--token-file", path));
   // A file usually ends with a line break.
-  access.token = std::string(absl::StripAsciiWhitespace(access.token));
+  access.token = std::string(absl::StripAsciiWhitespace(contents));
+  // What gRPC takes as metadata; it ends the process for anything else.
+  if (access.token.empty() ||
+      !std::all_of(access.token.begin(), access.token.end(), [](char c) {
+        return absl::ascii_isprint(static_cast<unsigned char>(c));
+      })) {
+    return Invalid("--token-file: ", path,
+                   " must hold one line of printable ASCII, the token");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status FinishObjectives(const RawFlags& raw, CommandLine& line) {
+  std::string slo = raw.slo;
+  if (line.action == Action::kCompare && !slo.empty()) {
+    return Invalid(
+        "--slo is for run and sweep; compare gives ratios and judges neither "
+        "deployment");
+  }
+  if (slo.empty() && line.action == Action::kSweep) slo = "p99=50ms,errors=1";
+  if (slo.empty()) return absl::OkStatus();
+  auto objectives = ParseObjectives(slo);
+  if (!objectives.ok()) {
+    return Invalid("--slo: ", objectives.status().message());
+  }
+  line.objectives = *std::move(objectives);
+  return absl::OkStatus();
+}
+
+absl::Status FinishWeights(const RawFlags& raw, CommandLine& line) {
+  for (const std::string& text : raw.weights) {
+    const std::pair<std::string, std::string> parts =
+        absl::StrSplit(text, absl::MaxSplits('=', 1));
+    if (parts.first.empty() || parts.second.empty()) {
+      return Invalid("--weights is ", text, ", must be NAME=PATH");
+    }
+    if (!line.weights.insert(parts).second) {
+      return Invalid("--weights names ", parts.first,
+                     " twice, must name each model once");
+    }
+  }
+  return absl::OkStatus();
+}
+
+// How many connections to a target take the calls that are under way at once.
+int EnoughConnections(const CommandLine& line, std::size_t targets) {
+  std::int64_t calls = line.max_in_flight;
+  if (line.streams > 0) {
+    calls = std::int64_t{line.streams} * line.threads;
+  } else if (line.load.arrivals == Arrivals::kClosed) {
+    calls = line.load.concurrency;
+  }
+  const auto at_once = kCallsOfConnection * static_cast<std::int64_t>(targets);
+  return static_cast<int>((calls + at_once - 1) / at_once);
+}
+
+absl::Status FinishConnections(const RawFlags& raw, CommandLine& line) {
+  if (line.max_in_flight < line.threads) {
+    return Invalid("--max-in-flight is ", line.max_in_flight,
+                   ", must be at least --threads, ", line.threads);
+  }
+  std::size_t fewest = line.access.targets.size();
+  std::size_t most = fewest;
+  if (line.action == Action::kCompare) {
+    fewest = std::min(fewest, line.against.size());
+    most = std::max(most, line.against.size());
+  }
+  if (fewest == 0) {
+    return Invalid("no target; name a server as --target HOST:PORT");
+  }
+  line.access.connections =
+      raw.connections > 0 ? raw.connections : EnoughConnections(line, fewest);
+  // A stream stays with one connection, and so with one target.
+  const std::int64_t streams = std::int64_t{line.streams} * line.threads;
+  const std::int64_t connections =
+      line.access.connections * static_cast<std::int64_t>(most);
+  if (line.streams > 0 && streams < connections) {
+    return Invalid("--streams times --threads is ", streams,
+                   ", must be at least one for each of the ", connections,
+                   " connections, --connections to each of ", most,
+                   " targets; raise --streams");
+  }
   return absl::OkStatus();
 }
 
@@ -253,15 +364,6 @@ absl::Status Finish(const RawFlags& raw, CommandLine& line) {
   line.access.targets =
       absl::StrSplit(raw.targets, ',', absl::SkipWhitespace());
   line.against = absl::StrSplit(raw.against, ',', absl::SkipWhitespace());
-  if (absl::Status status = ReadFiles(raw, line.access); !status.ok()) {
-    return status;
-  }
-  if (!line.access.tls &&
-      (!raw.tls_ca.empty() || !raw.tls_certificate.empty() ||
-       !raw.tls_key.empty())) {
-    return absl::InvalidArgumentError(
-        "--tls-ca, --tls-cert and --tls-key need --tls");
-  }
   line.load.arrivals =
       raw.arrivals == "constant" ? Arrivals::kConstant : Arrivals::kPoisson;
   if (raw.rate.has_value()) line.load.rate = *raw.rate;
@@ -269,26 +371,11 @@ absl::Status Finish(const RawFlags& raw, CommandLine& line) {
     line.load = {.arrivals = Arrivals::kClosed,
                  .concurrency = *raw.concurrency};
   }
-  std::string slo = raw.slo;
-  if (slo.empty() && line.action == Action::kSweep) slo = "p99=50ms,errors=1";
-  if (!slo.empty()) {
-    auto objectives = ParseObjectives(slo);
-    if (!objectives.ok()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--slo: ", objectives.status().message()));
-    }
-    line.objectives = *std::move(objectives);
-  }
-  for (const std::string& text : raw.weights) {
-    const std::pair<std::string, std::string> parts =
-        absl::StrSplit(text, absl::MaxSplits('=', 1));
-    if (parts.first.empty() || parts.second.empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--weights is ", text, ", must be NAME=PATH"));
-    }
-    line.weights.insert(parts);
-  }
-  return absl::OkStatus();
+  ATTENTION_RETURN_IF_ERROR(ReadTlsFiles(raw, line.access));
+  ATTENTION_RETURN_IF_ERROR(ReadToken(raw.token_file, line.access));
+  ATTENTION_RETURN_IF_ERROR(FinishObjectives(raw, line));
+  ATTENTION_RETURN_IF_ERROR(FinishWeights(raw, line));
+  return FinishConnections(raw, line);
 }
 
 LoadExitCode Usage(const std::string& message) {

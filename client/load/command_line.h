@@ -20,7 +20,7 @@ enum class Action : std::uint8_t { kRun, kSweep, kCompare };
 struct CommandLine {
   Action action = Action::kRun;
 
-  Access access{};
+  Access access{};  // with enough connections unless a flag says how many
   // kCompare: the second deployment; all else of `access` holds for it, too.
   std::vector<std::string> against{};
 
@@ -49,6 +49,7 @@ struct CommandLine {
   double verify_share = 0;
   std::map<std::string, std::string> weights{};
 
+  // Not for kCompare.
   std::vector<Objective> objectives{};
 
   // Files to write; empty: none.

@@ -35,8 +35,9 @@ struct Access {
 class Deployment {
  public:
   // Waits until every target is connected and says that it serves.
-  // InvalidArgument for TLS files that do not fit, Unavailable with the target
-  // that cannot be reached or is not serving within `timeout`.
+  // InvalidArgument without a target, or for a certificate without its key;
+  // Unavailable with the target that cannot be reached, with this TLS if any,
+  // or is not serving within `timeout`.
   static absl::StatusOr<std::unique_ptr<Deployment>> Connect(
       const Access& access, std::chrono::milliseconds timeout);
 

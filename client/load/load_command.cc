@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <memory>
@@ -29,6 +30,10 @@
 
 namespace attention::load {
 namespace {
+
+// Far more than the lanes and trials of a measurement, which take the seeds
+// that follow theirs.
+constexpr std::uint64_t kSeedStep = 0x9E3779B97F4A7C15;
 
 std::chrono::milliseconds Milliseconds(double seconds) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -70,10 +75,15 @@ class Bench {
     ATTENTION_ASSIGN_OR_RETURN(
         bench->deployment_,
         Deployment::Connect(access, Milliseconds(line.connect_s)));
-    ATTENTION_ASSIGN_OR_RETURN(const std::vector<ModelInfo> models,
-                               bench->deployment_->ListModels());
+    const auto models = bench->deployment_->ListModels();
+    if (!models.ok()) {
+      return absl::UnavailableError(absl::StrCat(
+          "target ", access.targets.front(),
+          " does not say its models: ", models.status().ToString()));
+    }
     ATTENTION_ASSIGN_OR_RETURN(bench->requests_,
-                               PrepareRequests(workload, models));
+                               PrepareRequests(workload, *models));
+    bench->info_ = bench->deployment_->GetServerInfo();
     if (line.verify_share > 0) {
       ATTENTION_ASSIGN_OR_RETURN(Verifier verifier,
                                  Verifier::Create(line.weights));
@@ -85,14 +95,16 @@ class Bench {
     return bench;
   }
 
+  // Each call has other arrivals; the n-th of equal seeds has the same.
   Measure Measuring(std::uint64_t seed) {
-    return [this, seed](const std::vector<Trial>& trials) {
+    return [this, seed](const std::vector<Trial>& trials) mutable {
+      seed += kSeedStep;
       const RunSetup setup{.deployment = *deployment_,
                            .requests = requests_,
                            .default_deadline = Milliseconds(line_.timeout_s),
                            .lanes = line_.threads,
                            .streams = line_.streams,
-                           .max_in_flight = line_.max_in_flight,
+                           .max_in_flight = MaxInFlight(),
                            .verify_share = line_.verify_share,
                            .seed = seed};
       return RunTrials(
@@ -101,12 +113,22 @@ class Bench {
     };
   }
 
+  // What is more than a server reads of its streams would wait in gRPC, unseen.
+  std::int64_t MaxInFlight() const {
+    if (line_.streams == 0 || !info_.ok() || info_->max_stream_requests <= 0) {
+      return line_.max_in_flight;
+    }
+    const std::int64_t streams = std::int64_t{line_.streams} * line_.threads;
+    return info_->max_stream_requests > line_.max_in_flight / streams
+               ? line_.max_in_flight
+               : streams * info_->max_stream_requests;
+  }
+
   // "0.1.0, AMD EPYC, avx512_core (oneDNN 2.6.3), 2 workers"
   std::string Describe() const {
-    const auto info = deployment_->GetServerInfo();
-    if (!info.ok()) return std::string(info.status().message());
-    return absl::StrCat(info->version, ", ", info->cpu, ", ", info->isa, ", ",
-                        info->workers, " workers");
+    if (!info_.ok()) return std::string(info_.status().message());
+    return absl::StrCat(info_->version, ", ", info_->cpu, ", ", info_->isa,
+                        ", ", info_->workers, " workers");
   }
 
  private:
@@ -118,6 +140,7 @@ class Bench {
   // Before the deployment, whose connections may hold on to their bytes.
   std::vector<PreparedRequest> requests_;
   std::unique_ptr<Deployment> deployment_;
+  absl::StatusOr<ServerInfo> info_;
   std::optional<Verifier> verifier_;
 };
 
@@ -183,12 +206,16 @@ Report StartReport(const CommandLine& line, const std::string& command,
                 .workload = workload.Describe()};
   const CpuTopology cpu = ReadCpuTopology();
   report.environment = {
-      {"client", absl::StrCat(cpu.model_name, ", ", cpu.affinity_cpus,
-                              " CPUs, ", line.threads, " pairs of threads, ",
-                              line.access.connections, " connections a target",
-                              line.streams > 0
-                                  ? absl::StrCat(", ", line.streams, " streams")
-                                  : "")},
+      {"client",
+       absl::StrCat(
+           cpu.model_name, ", ", cpu.affinity_cpus, " CPUs, ", line.threads,
+           " pairs of threads, ", line.access.connections,
+           " connections a target",
+           line.streams > 0 ? absl::StrCat(", ", line.streams, " streams") : "",
+           line.load.arrivals == Arrivals::kClosed
+               ? ""
+               : absl::StrCat(", at most ", bench.MaxInFlight(),
+                              " requests in flight"))},
       {line.action == Action::kCompare ? "server A" : "server",
        bench.Describe()}};
   return report;
@@ -204,39 +231,61 @@ void JudgeObjectives(const CommandLine& line, Report& report) {
   }
 }
 
+absl::Status CannotWrite(const std::string& path) {
+  return absl::PermissionDeniedError(absl::StrCat(path, " cannot be written"));
+}
+
+// Before minutes are spent on what could not be kept. What is there stays until
+// there is something new.
+absl::Status CreateFiles(const CommandLine& line) {
+  for (const std::string& path : {line.json, line.csv, line.html}) {
+    if (path.empty()) continue;
+    if (!std::ofstream(path, std::ios::app)) return CannotWrite(path);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Write(const std::string& path, const std::string& contents) {
   if (path.empty()) return absl::OkStatus();
   std::ofstream file(path, std::ios::binary);
   file << contents;
   file.close();
-  if (file) return absl::OkStatus();
-  return absl::PermissionDeniedError(absl::StrCat(path, " cannot be written"));
+  return file ? absl::OkStatus() : CannotWrite(path);
 }
 
+// All that can be written; the first error.
 absl::Status WriteReports(const CommandLine& line, const Report& report) {
-  ATTENTION_RETURN_IF_ERROR(Write(line.json, JsonReport(report)));
-  ATTENTION_RETURN_IF_ERROR(Write(line.csv, CsvReport(report)));
-  return Write(line.html, HtmlReport(report));
+  absl::Status status = Write(line.json, JsonReport(report));
+  status.Update(Write(line.csv, CsvReport(report)));
+  status.Update(Write(line.html, HtmlReport(report)));
+  return status;
+}
+
+// Whether the figures that the exit code is about say more of the client.
+bool IsInvalid(const Report& report) {
+  if (report.comparison.has_value()) return !InvalidReasons(report).empty();
+  // Overload is meant to be too much, and says nothing of the knee.
+  if (const Step* step = MainStep(report)) return !step->invalid.empty();
+  const std::vector<Step>& steps = report.sweep->steps;
+  return std::all_of(steps.begin(), steps.end(),
+                     [](const Step& step) { return !step.invalid.empty(); });
 }
 
 // The worst of what the report says.
 LoadExitCode CodeOf(const CommandLine& line, const Report& report) {
   if (VerifiedAndWrong(report).second > 0) return LoadExitCode::kWrongAnswer;
-  // Overload is meant to be too much, and says nothing of the knee.
-  const Step* step = MainStep(report);
-  const bool is_invalid = report.comparison.has_value()
-                              ? !InvalidReasons(report).empty()
-                              : step != nullptr && !step->invalid.empty();
-  if (is_invalid) return LoadExitCode::kInvalid;
+  if (IsInvalid(report)) return LoadExitCode::kInvalid;
   for (const ObjectiveResult& result : report.objectives) {
     if (!result.held) return LoadExitCode::kObjectiveMissed;
   }
-  const bool found_no_knee = line.action == Action::kSweep && step == nullptr;
+  const bool found_no_knee =
+      line.action == Action::kSweep && MainStep(report) == nullptr;
   return found_no_knee ? LoadExitCode::kObjectiveMissed : LoadExitCode::kOk;
 }
 
 absl::StatusOr<Report> MakeReport(const CommandLine& line,
                                   const std::string& command) {
+  ATTENTION_RETURN_IF_ERROR(CreateFiles(line));
   ATTENTION_ASSIGN_OR_RETURN(const Workload workload, WorkloadOf(line));
   ProgressDisplay display(line.is_quiet);
   ATTENTION_ASSIGN_OR_RETURN(
@@ -270,10 +319,12 @@ LoadExitCode RunLoadCommand(const CommandLine& line,
                  report.status());
   }
   std::fputs(TextReport(*report).c_str(), stdout);
+  const LoadExitCode code = CodeOf(line, *report);
   if (absl::Status status = WriteReports(line, *report); !status.ok()) {
-    return Leave(LoadExitCode::kUsage, status);
+    // A missing file does not hide what is worse.
+    return Leave(std::max(code, LoadExitCode::kUsage), status);
   }
-  return CodeOf(line, *report);
+  return code;
 }
 
 }  // namespace attention::load

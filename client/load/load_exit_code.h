@@ -11,7 +11,7 @@ enum class LoadExitCode : int {
   kOk = 0,
   kObjectiveMissed = 1,
   kUsage = 2,
-  kUnreachable = 3,
+  kUnreachable = 3,  // or it refuses the client
   kInvalid = 4,      // the client was the bottleneck
   kWrongAnswer = 5,  // --verify found one
 };

@@ -22,6 +22,7 @@ namespace {
 using std::chrono::milliseconds;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 std::string ReadFile(const std::string& path) {
@@ -104,6 +105,9 @@ TEST(LoadCommandTest, WrongUsageIsTwoAndSaysWhatIsTaken) {
            Case{"run --workload /nowhere.json", "/nowhere.json"},
            Case{"compare", "--against is required"},
            Case{"run --verify 2", "--verify"},
+           // The server that is not there is not asked.
+           Case{"run --target 127.0.0.1:1 --json /nowhere/run.json",
+                "/nowhere/run.json cannot be written"},
        }) {
     const CommandResult result = Load(wrong.arguments);
     EXPECT_EQ(result.exit_code, 2) << wrong.arguments << result.out;
@@ -124,6 +128,14 @@ TEST(LoadCommandTest, AServerThatIsNotThereIsThree) {
   EXPECT_THAT(result.err, HasSubstr(address + " cannot be reached"));
 }
 
+TEST(LoadCommandTest, AServerThatTakesNoOtherTokenIsThree) {
+  TimedService service({.token = "secret"});
+  const CommandResult result = Load("run --target " + service.address());
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_THAT(result.err, HasSubstr("target " + service.address()));
+  EXPECT_THAT(result.err, HasSubstr("UNAUTHENTICATED: "));
+}
+
 TEST(LoadCommandTest, AClientThatDropsRequestsIsFour) {
   TimedService service(After(milliseconds(400)));
   const CommandResult result =
@@ -132,6 +144,15 @@ TEST(LoadCommandTest, AClientThatDropsRequestsIsFour) {
   EXPECT_EQ(result.exit_code, 4) << result.out << result.err;
   EXPECT_THAT(result.out, HasSubstr("INVALID"));
   EXPECT_THAT(result.out, HasSubstr("--max-in-flight"));
+}
+
+TEST(LoadCommandTest, ASweepThatTheClientCannotOfferIsFour) {
+  TimedService service(After(milliseconds(400)));
+  const CommandResult result = Load(
+      "sweep --quiet --first-rate 1000 --duration 0.2 --warm-up 0.1"
+      " --max-in-flight 1 --slo p50=2s --target " +
+      service.address() + SmallRequests());
+  EXPECT_EQ(result.exit_code, 4) << result.out << result.err;
 }
 
 TEST(LoadCommandTest, AWrongAnswerIsFive) {
@@ -143,6 +164,7 @@ TEST(LoadCommandTest, AWrongAnswerIsFive) {
            Workload(R"({"model": "sdpa", "num_heads": 2, "head_dim": 8})"));
   EXPECT_EQ(result.exit_code, 5) << result.out << result.err;
   EXPECT_THAT(result.out, HasSubstr("wrong answer: contexts"));
+  EXPECT_THAT(result.out, Not(HasSubstr("wrong answer: wrong")));
 }
 
 TEST(LoadCommandTest, VerifyingAModelNeedsItsWeights) {
@@ -219,12 +241,16 @@ TEST(LoadCommandTest, TheRealServersAnswersAreVerified) {
   ASSERT_NE(at, std::string::npos) << server.log();
   const std::string target =
       "127.0.0.1:" + std::to_string(std::atoi(line.c_str() + at + name.size()));
-  for (const char* streams : {"0", "1"}) {
+  // Of a stream it reads 32 requests that it has not answered.
+  for (const auto& [streams, in_flight] :
+       {std::pair("0", "10000"), std::pair("1", "32")}) {
     const CommandResult result =
         Load("run --quiet --rate 20 --duration 1 --verify 1 --weights minilm=" +
              Quoted(ATTENTION_DEMO_MODEL) + " --streams " + streams +
              " --target " + target);
     EXPECT_TRUE(EndedWith(0, result)) << result.out << result.err;
+    EXPECT_THAT(result.out, ContainsRegex(std::string("most[ \n]+") +
+                                          in_flight + "[ \n]+requests"));
     EXPECT_THAT(result.out, ContainsRegex("Verified +[1-9][0-9]* answers, 0 "
                                           "wrong"));
   }
