@@ -2,7 +2,8 @@
 
 Both send the same small request to null_server, which answers at once, so that
 only the clients are measured: requests for each second of CPU time of the
-client. Then attention-load alone with megabytes: how much passes both ways.
+client, from its start to its end. Then attention-load alone with megabytes: how
+much passes both ways.
 """
 
 from __future__ import annotations
@@ -13,10 +14,8 @@ import os
 import struct
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -25,16 +24,6 @@ EMBED_DIM = 384
 LARGE_TOKENS = 8192  # 12.6 MB each way
 SMALL = {"distinct": 4, "mixes": [{"lengths": 1}]}
 LARGE = {"distinct": 2, "mixes": [{"lengths": LARGE_TOKENS}]}
-
-
-@dataclass
-class Turn:
-    requests_per_s: float
-    cores: float
-
-    @property
-    def per_core(self) -> float:
-        return self.requests_per_s / self.cores
 
 
 @contextmanager
@@ -85,44 +74,35 @@ def children_cpu() -> float:
     return times.children_user + times.children_system
 
 
-def ghz_turn(ghz: str, target: str, folder: Path, seconds: int) -> Turn:
+def ghz_turn(ghz: str, target: str, folder: Path, seconds: int) -> float:
+    """Answered requests for each second of CPU time, start and report included."""
     command = [ghz, "--insecure", "--proto", "proto/attention/v1/attention.proto"]
     command += ["--call", METHOD, "--binary-file", str(folder / "request.bin")]
     command += ["-z", f"{seconds}s", "--duration-stop", "wait", "-O", "json"]
     # Its best of two dozen settings.
     command += ["-c", "400", "--connections", "4", "--cpus", "1"]
     command += ["--disable-template-functions", "--disable-template-data", target]
-    start, cpu = time.monotonic(), children_cpu()
+    cpu = children_cpu()
     report = json.loads(run(command))
-    wall, cpu = time.monotonic() - start, children_cpu() - cpu
-    answered = report["statusCodeDistribution"].get("OK", 0)
-    return Turn(answered / wall, cpu / wall)
+    return report["statusCodeDistribution"].get("OK", 0) / (children_cpu() - cpu)
 
 
-def run_load(load: str, target: str, folder: Path, *arguments: str) -> dict:
-    report = folder / "report.json"
-    run([load, "run", "--quiet", "--target", target, "--json", str(report), *arguments])
+def run_load(load: str, target: str, workload: Path, *arguments: str) -> dict:
+    report = workload.with_suffix(".report")
+    command = [load, "run", "--quiet", "--target", target, "--json", str(report)]
+    run([*command, "--workload", str(workload), *arguments])
     return json.loads(report.read_text())["step"]
 
 
-def small_turn(
+def load_turn(
     load: str, target: str, folder: Path, seconds: int, *arguments: str
-) -> Turn:
-    step = run_load(
-        load,
-        target,
-        folder,
-        "--workload",
-        str(folder / "small.json"),
-        "--concurrency",
-        "400",
-        "--connections",
-        "4",
-        "--duration",
-        str(seconds),
-        *arguments,
-    )
-    return Turn(step["answered_per_s"], step["client_cores"])
+) -> float:
+    """The same of attention-load."""
+    flags = ["--concurrency", "400", "--connections", "4", "--warm-up", "0"]
+    flags += ["--duration", str(seconds), *arguments]
+    cpu = children_cpu()
+    step = run_load(load, target, folder / "small.json", *flags)
+    return step["answered"] / (children_cpu() - cpu)
 
 
 def main() -> None:
@@ -144,11 +124,11 @@ def main() -> None:
         with null_server(options.null_server, 1) as target:
             for turn in range(1, options.turns + 1):
                 rates = [
-                    ghz_turn(options.ghz, target, folder, options.seconds).per_core,
-                    small_turn(options.load, target, folder, options.seconds).per_core,
-                    small_turn(
+                    ghz_turn(options.ghz, target, folder, options.seconds),
+                    load_turn(options.load, target, folder, options.seconds),
+                    load_turn(
                         options.load, target, folder, options.seconds, "--streams", "8"
-                    ).per_core,
+                    ),
                 ]
                 turns.append(rates)
                 print(f"{turn:<6}" + "".join(f"{rate:>10,.0f}" for rate in rates))
@@ -156,17 +136,8 @@ def main() -> None:
         streams = median(rates[2] / rates[0] for rates in turns)
         print(f"median ratio to ghz: calls {calls:.2f}, streams {streams:.2f}")
         with null_server(options.null_server, LARGE_TOKENS) as target:
-            step = run_load(
-                options.load,
-                target,
-                folder,
-                "--workload",
-                str(folder / "large.json"),
-                "--concurrency",
-                "8",
-                "--connections",
-                "2",
-            )
+            flags = ["--concurrency", "8", "--connections", "2"]
+            step = run_load(options.load, target, folder / "large.json", *flags)
         print(
             f"Requests and answers of {LARGE_TOKENS * EMBED_DIM * 4 / 1e6:.1f} MB: "
             f"{step['bytes_sent_per_s'] / 1e6:,.0f} MB/s there and "
