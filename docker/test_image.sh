@@ -1,6 +1,6 @@
 #!/bin/sh
 # Run inside the image: the server starts as somebody else than root, becomes
-# healthy, answers, and stops when it is told to.
+# healthy, answers, also under load, and stops when it is told to.
 set -eu
 
 [ "$(id -u)" != 0 ] || { echo "the image runs as root"; exit 1; }
@@ -31,6 +31,8 @@ until attention-client health; do
 done
 attention-client info
 attention-client attend --text "it was too tired" --weights average
+# 4: this machine was too busy for the client to be on time.
+attention-load run --quiet --rate 20 --duration 1 --slo errors=0 || [ $? = 4 ]
 
 kill -TERM "$server"
 wait "$server"
