@@ -4,8 +4,8 @@
 
 #include <chrono>
 #include <cstdint>
-#include <random>
 
+#include "client/load/draws.h"
 #include "client/load/step.h"
 
 namespace attention::load {
@@ -22,7 +22,7 @@ class ArrivalTimes {
  private:
   const Arrivals arrivals_;
   const double rate_;
-  std::mt19937_64 random_;
+  Draws draws_;
   std::int64_t count_ = 0;
   double poisson_seconds_ = 0;
 };

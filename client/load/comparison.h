@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/load/report.h"
-#include "client/load/sweep.h"
+#include "client/load/trial.h"
 
 namespace attention::load {
 

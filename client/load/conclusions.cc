@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 #include <numeric>
+#include <span>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -33,25 +34,41 @@ std::string HeadlineOf(const Step& step) {
       DurationText(step.Latency(Ending::kAnswered).Percentile(99)));
 }
 
+// Why the deployment may hold more than the knee.
+const char* BeyondText(Sweep::Limit limit) {
+  switch (limit) {
+    case Sweep::Limit::kClient:
+      return "; more was too much for the client";
+    case Sweep::Limit::kMaxRate:
+      return "; --max-rate allows no more";
+    case Sweep::Limit::kServer:
+      break;
+  }
+  return "";
+}
+
 std::string HeadlineOf(const Sweep& sweep,
                        const std::vector<ObjectiveResult>& objectives) {
   if (sweep.knee < 0) {
-    return "No load that was tried held the objectives";
+    return sweep.limit == Sweep::Limit::kClient
+               ? "Every load that was tried was too much for the client"
+               : "No load that was tried held the objectives";
   }
   const Step& knee = sweep.steps[static_cast<std::size_t>(sweep.knee)];
-  // Where the client gave up first, the deployment may hold more.
-  const bool is_client_limit = std::any_of(
-      sweep.steps.begin(), sweep.steps.end(), [&](const Step& step) {
-        return step.load.rate > knee.load.rate && !step.invalid.empty();
-      });
   std::vector<std::string> held;
   held.reserve(objectives.size());
   for (const ObjectiveResult& result : objectives) {
     held.push_back(result.objective.ToString());
   }
-  return absl::StrCat(is_client_limit ? "Holds at least " : "Holds ",
-                      NumberText(knee.load.rate), " requests/s",
-                      held.empty() ? "" : " at ", absl::StrJoin(held, ", "));
+  return absl::StrCat(
+      sweep.limit == Sweep::Limit::kServer ? "Holds " : "Holds at least ",
+      NumberText(knee.load.rate), " requests/s", held.empty() ? "" : " at ",
+      absl::StrJoin(held, ", "), BeyondText(sweep.limit));
+}
+
+std::span<const Overload> OverloadsOf(const Report& report) {
+  return report.sweep.has_value() ? std::span(report.sweep->overloads)
+                                  : std::span<const Overload>();
 }
 
 std::string HeadlineOf(const Comparison& comparison) {
@@ -153,10 +170,16 @@ std::vector<std::string> InvalidReasons(const Report& report) {
 std::vector<std::pair<std::string, std::int64_t>> MessagesOf(
     const Report& report) {
   std::map<std::string, std::int64_t> sums;
-  for (const NamedStep& named : StepsOf(report)) {
-    for (const auto& [text, count] : named.step->messages) {
+  const auto add = [&](const std::map<std::string, std::int64_t>& messages) {
+    for (const auto& [text, count] : messages) {
       sums[text] += count;
     }
+  };
+  for (const NamedStep& named : StepsOf(report)) {
+    add(named.step->messages);
+  }
+  for (const Overload& overload : OverloadsOf(report)) {
+    add(overload.windows.messages);
   }
   std::vector<std::pair<std::string, std::int64_t>> result(sums.begin(),
                                                            sums.end());
@@ -171,6 +194,10 @@ std::pair<std::int64_t, std::int64_t> VerifiedAndWrong(const Report& report) {
   for (const NamedStep& named : StepsOf(report)) {
     sums.first += named.step->verified;
     sums.second += named.step->wrong;
+  }
+  for (const Overload& overload : OverloadsOf(report)) {
+    sums.first += overload.windows.verified;
+    sums.second += overload.windows.wrong;
   }
   return sums;
 }
@@ -192,24 +219,29 @@ std::string ValueText(const ObjectiveResult& result) {
 }
 
 std::optional<Histogram::Duration> LatencyLimit(const Report& report) {
-  std::optional<Histogram::Duration> limit;
+  std::vector<Objective> objectives;
+  objectives.reserve(report.objectives.size());
   for (const ObjectiveResult& result : report.objectives) {
-    if (result.objective.kind == Objective::Kind::kLatency) {
-      const Histogram::Duration allowed(
-          static_cast<std::int64_t>(result.objective.limit * 1e6));
-      limit = std::min(limit.value_or(allowed), allowed);
-    }
+    objectives.push_back(result.objective);
   }
-  return limit;
+  return LatencyLimit(objectives);
 }
 
-double Goodput(const Step& step, Histogram::Duration limit) {
-  return static_cast<double>(step.Latency(Ending::kAnswered).CountUpTo(limit)) /
-         step.duration.count();
+std::string SkippedText(const Sweep& sweep) {
+  const auto append = [](std::string* text, double factor) {
+    absl::StrAppend(text, NumberText(factor), " x");
+  };
+  return sweep.skipped_overloads.empty()
+             ? ""
+             : absl::StrCat(
+                   absl::StrJoin(sweep.skipped_overloads, ", ", append),
+                   " the knee: more than --max-rate allows");
 }
 
 Effect EffectOf(const Ratio& ratio) {
-  if (ratio.low <= 1 && ratio.high >= 1) {
+  constexpr double kAlike = 0.01;
+  const bool is_alike = ratio.low >= 1 - kAlike && ratio.high <= 1 + kAlike;
+  if (is_alike || (ratio.low <= 1 && ratio.high >= 1)) {
     return Effect::kNone;
   }
   return (ratio.low > 1) == IsRate(ratio) ? Effect::kBetter : Effect::kWorse;

@@ -35,12 +35,13 @@ std::string Headline(const Report& report);
 // several; empty when they can.
 std::vector<std::string> InvalidReasons(const Report& report);
 
-// What was not answered, over all steps, the most frequent first.
+// What was said of what was not answered, over all steps and the windows after
+// overloads, the most frequent first.
 std::vector<std::pair<std::string, std::int64_t>> MessagesOf(
     const Report& report);
 
 // Answers that were compared with the reference, and those that differ, over
-// all steps.
+// all steps and the windows after overloads.
 std::pair<std::int64_t, std::int64_t> VerifiedAndWrong(const Report& report);
 
 // "9.81 ms", "0.40 %" or "498/s"; "no answer" for a latency without one.
@@ -49,10 +50,12 @@ std::string ValueText(const ObjectiveResult& result);
 // The shortest that an objective allows a latency to be; none without one.
 std::optional<Histogram::Duration> LatencyLimit(const Report& report);
 
-// Answered within `limit`, a second.
-double Goodput(const Step& step, Histogram::Duration limit);
+// "2 x, 4 x the knee: more than --max-rate allows"; empty when no overload was
+// skipped.
+std::string SkippedText(const Sweep& sweep);
 
-// What a ratio B / A shows with 95 % confidence.
+// What a ratio B / A shows with 95 % confidence; none within 1 % of 1, which is
+// what buckets of histograms may make of equal latencies.
 enum class Effect : std::uint8_t { kNone, kBetter, kWorse };
 Effect EffectOf(const Ratio& ratio);
 

@@ -77,10 +77,17 @@ Histogram::Duration Histogram::mean() const {
 }
 
 Histogram::Duration Histogram::Percentile(double percent) const {
+  return AtRank(RankOf(percent, count_));
+}
+
+std::int64_t Histogram::RankOf(double percent, std::int64_t count) {
   // Rounding may lift 99.9 % of 1000 above 999; it must not reach the next.
   constexpr double kBelow = 1 - 1e-12;
-  const auto rank = static_cast<std::int64_t>(
-      std::ceil(percent * static_cast<double>(count_) / 100 * kBelow));
+  return static_cast<std::int64_t>(
+      std::ceil(percent * static_cast<double>(count) / 100 * kBelow));
+}
+
+Histogram::Duration Histogram::AtRank(std::int64_t rank) const {
   if (rank <= 1) {
     return min();
   }

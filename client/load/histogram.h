@@ -28,9 +28,15 @@ class Histogram {
   Duration mean() const;
 
   // The smallest recorded duration that at least `percent` per cent of all do
-  // not exceed (nearest rank), within 0.4 % or 4 ns. The first and the last one
-  // are exact, so 100 is max(). Range (0, 100].
+  // not exceed (nearest rank). Range (0, 100].
   Duration Percentile(double percent) const;
+
+  // Of `count` durations, which one that is, from 1 on.
+  static std::int64_t RankOf(double percent, std::int64_t count);
+
+  // The duration of that rank, within 0.4 % or 4 ns. The first and the last one
+  // are exact.
+  Duration AtRank(std::int64_t rank) const;
 
   // How many are at most `value`, to the width of a bucket.
   std::int64_t CountUpTo(Duration value) const;

@@ -1,6 +1,7 @@
 // Service level objectives: what --slo promises.
 #include "client/load/objectives.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -26,7 +27,7 @@ constexpr char kTaken[] =
     "taken are pN=TIME (p99=50ms), max=TIME, errors=N% and rate=N";
 
 absl::Status Wrong(absl::string_view part, absl::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat("--slo: '", part, "': ", why));
+  return absl::InvalidArgumentError(absl::StrCat("'", part, "': ", why));
 }
 
 // The fewest digits that are read back as `value`.
@@ -163,11 +164,12 @@ double ValueOf(const Objective& objective, const Step& step) {
       break;
   }
   const Histogram& latency = step.Latency(Ending::kAnswered);
-  if (latency.count() == 0) {
+  const std::int64_t rank = Histogram::RankOf(
+      objective.percent, std::max(step.offered, latency.count()));
+  if (latency.count() == 0 || rank > latency.count()) {
     return std::numeric_limits<double>::infinity();
   }
-  return std::chrono::duration<double, std::milli>(
-             latency.Percentile(objective.percent))
+  return std::chrono::duration<double, std::milli>(latency.AtRank(rank))
       .count();
 }
 
@@ -176,6 +178,27 @@ bool Holds(const Objective& objective, const Step& step) {
   return objective.kind == Objective::Kind::kThroughput
              ? value >= objective.limit
              : value <= objective.limit;
+}
+
+std::optional<Histogram::Duration> LatencyLimit(
+    const std::vector<Objective>& objectives) {
+  std::optional<Histogram::Duration> limit;
+  for (const Objective& objective : objectives) {
+    if (objective.kind == Objective::Kind::kLatency) {
+      const Histogram::Duration allowed(std::llround(objective.limit * 1e6));
+      limit = std::min(limit.value_or(allowed), allowed);
+    }
+  }
+  return limit;
+}
+
+double Goodput(const Step& step, std::optional<Histogram::Duration> limit) {
+  std::int64_t good = step.completed;
+  if (limit.has_value()) {
+    // Requests of the measured part may be answered long after it.
+    good = std::min(good, step.Latency(Ending::kAnswered).CountUpTo(*limit));
+  }
+  return static_cast<double>(good) / step.duration.count();
 }
 
 }  // namespace attention::load

@@ -3,6 +3,7 @@
 #define CLIENT_LOAD_OBJECTIVES_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,10 @@ namespace attention::load {
 
 struct Objective {
   enum class Kind : std::uint8_t {
-    kLatency,  // a percentile of the answered, at most `limit` milliseconds
-    kErrors,   // refused, expired, failed and dropped, at most `limit` per cent
+    // A percentile of the offered, at most `limit` milliseconds. What was not
+    // answered is infinitely late: who sheds load does not get faster by it.
+    kLatency,
+    kErrors,  // refused, expired, failed and dropped, at most `limit` per cent
     kThroughput,  // answered a second, at least `limit`
   };
   Kind kind = Kind::kLatency;
@@ -33,10 +36,19 @@ struct Objective {
 absl::StatusOr<std::vector<Objective>> ParseObjectives(absl::string_view text);
 
 // What the step shows, in the objective's unit: milliseconds, per cent or
-// requests a second. A latency of no answer at all is infinite.
+// requests a second. A latency is infinite when the percentile is a request
+// that was not answered: p99 when more than 1 % were not.
 double ValueOf(const Objective& objective, const Step& step);
 
 bool Holds(const Objective& objective, const Step& step);
+
+// The shortest that one of them allows a latency to be; none without one.
+std::optional<Histogram::Duration> LatencyLimit(
+    const std::vector<Objective>& objectives);
+
+// Answers a second that are of use: those within `limit`, and no more than came
+// in the measured part; without a limit all that came.
+double Goodput(const Step& step, std::optional<Histogram::Duration> limit);
 
 }  // namespace attention::load
 

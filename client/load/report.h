@@ -2,6 +2,8 @@
 #ifndef CLIENT_LOAD_REPORT_H_
 #define CLIENT_LOAD_REPORT_H_
 
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -12,15 +14,26 @@
 
 namespace attention::load {
 
+// The windows of requests after an overload, all together.
+struct RecoveryWindows {
+  int count = 0;
+  // Those that say more about the client than about the server.
+  int invalid = 0;
+  // As in Step.
+  std::int64_t verified = 0;
+  std::int64_t wrong = 0;
+  std::map<std::string, std::int64_t> messages{};
+};
+
 // Where overload leaves a deployment: a step past the knee, and what followed.
 struct Overload {
   double factor = 0;  // times the knee's rate
   Step step{};
-  // Answered within the latency objective, a second.
-  double goodput = 0;
+  double goodput = 0;  // see Goodput
   // From the end of the overload to the end of the first window of requests at
   // 0.8 of the knee that held the objectives again; none when none did.
   std::optional<Seconds> recovery{};
+  RecoveryWindows windows{};
 };
 
 // What a sweep found.
@@ -29,7 +42,13 @@ struct Sweep {
   std::vector<Step> steps{};
   // The one of the highest rate that held the objectives; -1 when none did.
   int knee = -1;
+  // Why no higher rate is the knee. Only with kServer one was seen not to hold
+  // for which the deployment is to blame.
+  enum class Limit : std::uint8_t { kServer, kClient, kMaxRate };
+  Limit limit = Limit::kServer;
   std::vector<Overload> overloads{};
+  // Factors of overloads that are above the highest rate allowed.
+  std::vector<double> skipped_overloads{};
 };
 
 // A ratio B / A over the rounds: geometric mean and 95 % confidence interval.

@@ -119,7 +119,7 @@ std::vector<LoadPoint> PointsOf(const Sweep& sweep,
   for (const Step& step : sweep.steps) {
     points.push_back({step.OfferedRate(), &step, std::nullopt});
     if (limit.has_value()) {
-      points.back().goodput = Goodput(step, *limit);
+      points.back().goodput = Goodput(step, limit);
     }
   }
   for (const Overload& overload : sweep.overloads) {
@@ -143,28 +143,34 @@ void MarkKnee(const Sweep& sweep, Chart& chart) {
   }
 }
 
-// A second is drawn in its middle.
-double MiddleOf(std::size_t second) {
-  return static_cast<double>(second) + 0.5;
+// Of a second of the timeline; the last one may be shorter.
+double LengthOf(const Step& step, std::size_t second) {
+  const double left = step.duration.count() - static_cast<double>(second);
+  return left > 0 ? std::min(left, 1.0) : 1;
 }
 
-// How many of each second ended in one of `endings`.
-ChartLine CountLine(const Step& step, const std::string& name, LineStyle style,
-                    const std::vector<Ending>& endings) {
+// A second is drawn in its middle.
+double MiddleOf(const Step& step, std::size_t second) {
+  return static_cast<double>(second) + LengthOf(step, second) / 2;
+}
+
+// What `count` says of each second, as a rate.
+ChartLine RateLine(const Step& step, const std::string& name, LineStyle style,
+                   double (*count)(const TimelineSecond&)) {
   ChartLine line = {.name = name, .style = style};
   for (std::size_t i = 0; i < step.timeline.size(); ++i) {
-    std::int64_t count = 0;
-    for (const Ending ending : endings) {
-      count += step.timeline[i].ended[static_cast<int>(ending)];
-    }
-    const auto rate = static_cast<double>(count);
-    line.points.push_back({.x = MiddleOf(i), .y = rate});
-    if (step.timeline.size() <= kMostDots) {
+    const double rate = count(step.timeline[i]) / LengthOf(step, i);
+    line.points.push_back({.x = MiddleOf(step, i), .y = rate});
+    if (step.timeline.size() <= kMostDots && style != LineStyle::kQuiet) {
       line.points.back().label =
           absl::StrCat("second ", i + 1, ": ", RateText(rate), " ", name);
     }
   }
   return line;
+}
+
+double CountOf(const TimelineSecond& second, Ending ending) {
+  return static_cast<double>(second.ended[static_cast<int>(ending)]);
 }
 
 }  // namespace
@@ -271,32 +277,36 @@ Chart LoadLatencyChart(const Sweep& sweep,
 }
 
 Chart TimelineChart(const Step& step) {
-  ChartLine offered = {.name = "offered", .style = LineStyle::kQuiet};
-  double most = 0;
-  for (std::size_t i = 0; i < step.timeline.size(); ++i) {
-    const TimelineSecond& second = step.timeline[i];
-    offered.points.push_back({.x = MiddleOf(i), .y = second.offered});
-    most = std::max(most, second.offered);
-    for (const std::int64_t count : second.ended) {
-      most = std::max(most, static_cast<double>(count));
-    }
-  }
   Chart chart = {
       .id = "timeline",
       .title = "Requests, second by second",
       .description = "What was offered, answered and refused in each second.",
-      .x = LinearAxis("seconds", static_cast<double>(step.timeline.size())),
-      .y = LinearAxis("requests/s", most * 1.05)};
-  chart.lines.push_back(std::move(offered));
-  chart.lines.push_back(
-      CountLine(step, "answered", LineStyle::kFirst, {Ending::kAnswered}));
-  chart.lines.push_back(
-      CountLine(step, "refused", LineStyle::kSecond, {Ending::kRefused}));
+      .x = LinearAxis("seconds", static_cast<double>(step.timeline.size()))};
+  chart.lines = {
+      RateLine(step, "offered", LineStyle::kQuiet,
+               [](const TimelineSecond& second) { return second.offered; }),
+      RateLine(step, "answered", LineStyle::kFirst,
+               [](const TimelineSecond& second) {
+                 return static_cast<double>(second.completed);
+               }),
+      RateLine(step, "refused", LineStyle::kSecond,
+               [](const TimelineSecond& second) {
+                 return CountOf(second, Ending::kRefused);
+               })};
   if (step.Ended(Ending::kExpired) + step.Ended(Ending::kFailed) > 0) {
-    chart.lines.push_back(CountLine(step, "expired or failed",
-                                    LineStyle::kThird,
-                                    {Ending::kExpired, Ending::kFailed}));
+    chart.lines.push_back(RateLine(step, "expired or failed", LineStyle::kThird,
+                                   [](const TimelineSecond& second) {
+                                     return CountOf(second, Ending::kExpired) +
+                                            CountOf(second, Ending::kFailed);
+                                   }));
   }
+  double most = 0;
+  for (const ChartLine& line : chart.lines) {
+    for (const ChartPoint& point : line.points) {
+      most = std::max(most, point.y);
+    }
+  }
+  chart.y = LinearAxis("requests/s", most * 1.05);
   return chart;
 }
 
@@ -309,8 +319,8 @@ Chart TimelineLatencyChart(const Step& step,
     const bool is_empty =
         second.ended[static_cast<int>(Ending::kAnswered)] == 0;
     const auto add = [&](Histogram::Duration latency, ChartLine& line) {
-      line.points.push_back(
-          {.x = MiddleOf(i), .y = is_empty ? kNothing : Nanoseconds(latency)});
+      line.points.push_back({.x = MiddleOf(step, i),
+                             .y = is_empty ? kNothing : Nanoseconds(latency)});
       if (step.timeline.size() <= kMostDots) {
         line.points.back().label = absl::StrCat(
             "second ", i + 1, ": ", line.name, " ", DurationText(latency));

@@ -2,13 +2,13 @@
 #include "client/load/sweep.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "client/load/validity.h"
 #include "core/base/status_macros.h"
 
 namespace attention::load {
@@ -58,19 +58,33 @@ absl::Status CheckOptions(const SweepOptions& options) {
   return absl::OkStatus();
 }
 
-// Answered within the tightest latency objective, a second.
-double Goodput(const std::vector<Objective>& objectives, const Step& step) {
-  std::int64_t good = step.Ended(Ending::kAnswered);
-  for (const Objective& objective : objectives) {
-    if (objective.kind == Objective::Kind::kLatency) {
-      const std::chrono::duration<double, std::milli> limit(objective.limit);
-      good = std::min(
-          good, step.Latency(Ending::kAnswered)
-                    .CountUpTo(std::chrono::duration_cast<Histogram::Duration>(
-                        limit)));
-    }
+// Whether answers come as fast as the requests of an open loop, give or take
+// what is under way at either end of the measured part. That number is random:
+// of independent requests Poisson's, with a mean of rate times latency
+// (Little), so the difference of both has a variance of twice that. A backlog
+// grows with time, which its square root outruns only in steps of few requests.
+bool KeepsUp(const Step& step, Seconds warm_up) {
+  constexpr double kDeviations = 3;
+  constexpr double kFew = 2;
+  const Histogram& latency = step.Latency(Ending::kAnswered);
+  const double rate = step.OfferedRate();
+  const double under_way = rate * Seconds(latency.mean()).count();
+  // No answer comes before a warm-up that is shorter than any latency is over.
+  const Seconds blank = Seconds(latency.min()) - warm_up;
+  const double slack = kFew + kDeviations * std::sqrt(2 * under_way) +
+                       rate * std::max(blank.count(), 0.0);
+  return static_cast<double>(step.completed) >=
+         kAnsweredShare * static_cast<double>(step.offered) - slack;
+}
+
+void Add(const Step& step, RecoveryWindows& windows) {
+  ++windows.count;
+  windows.invalid += step.invalid.empty() ? 0 : 1;
+  windows.verified += step.verified;
+  windows.wrong += step.wrong;
+  for (const auto& [message, count] : step.messages) {
+    windows.messages[message] += count;
   }
-  return static_cast<double>(good) / step.duration.count();
 }
 
 // One sweep, from the first step to the last.
@@ -85,6 +99,7 @@ class SweepRun {
       ATTENTION_RETURN_IF_ERROR(Bisect());
       ATTENTION_RETURN_IF_ERROR(GoPastTheKnee());
     }
+    sweep_.limit = LimitOf();
     return std::move(sweep_);
   }
 
@@ -95,10 +110,12 @@ class SweepRun {
             .duration = options_.duration};
   }
 
-  bool HoldsAll(const Step& step) const {
-    if (!step.invalid.empty() || step.offered == 0 ||
+  // Whatever the client did.
+  bool IsHeldBy(const Step& step, Seconds warm_up) const {
+    if (step.offered == 0 ||
         static_cast<double>(step.Ended(Ending::kAnswered)) <
-            kAnsweredShare * static_cast<double>(step.offered)) {
+            kAnsweredShare * static_cast<double>(step.offered) ||
+        !KeepsUp(step, warm_up)) {
       return false;
     }
     return std::all_of(options_.objectives.begin(), options_.objectives.end(),
@@ -113,7 +130,8 @@ class SweepRun {
   absl::StatusOr<bool> Try(double rate) {
     ATTENTION_ASSIGN_OR_RETURN(std::vector<Step> steps,
                                measure_({TrialAt(rate)}));
-    const bool held = HoldsAll(steps.front());
+    const Step& step = steps.front();
+    const bool held = step.invalid.empty() && IsHeldBy(step, options_.warm_up);
     sweep_.steps.push_back(std::move(steps.front()));
     if (held) {
       // No rate is tried that is below one that held.
@@ -137,6 +155,9 @@ class SweepRun {
       failed_rate_ = rate;
       rate /= 2;
       ATTENTION_ASSIGN_OR_RETURN(held, TryTwice(rate));
+    }
+    if (!held) {
+      failed_rate_ = rate;
     }
     while (first_held && held && rate < options_.max_rate) {
       rate = std::min(2 * rate, options_.max_rate);
@@ -164,12 +185,13 @@ class SweepRun {
     for (const double factor : options_.overloads) {
       const double rate = factor * held_rate_;
       if (rate > options_.max_rate) {
+        sweep_.skipped_overloads.push_back(factor);
         continue;
       }
       ATTENTION_ASSIGN_OR_RETURN(Overload overload, Overrun(rate));
       overload.factor = factor;
       sweep_.overloads.push_back(std::move(overload));
-      if (!sweep_.overloads.back().step.invalid.empty()) {
+      if (IsClientLimited(sweep_.overloads.back().step)) {
         break;
       }
     }
@@ -189,15 +211,34 @@ class SweepRun {
 
     Overload overload;
     overload.step = std::move(steps.front());
-    overload.goodput = Goodput(options_.objectives, overload.step);
-    const auto held =
-        std::find_if(steps.begin() + 1, steps.end(),
-                     [&](const Step& step) { return HoldsAll(step); });
+    overload.goodput =
+        Goodput(overload.step, LatencyLimit(options_.objectives));
+    const auto held = std::find_if(
+        steps.begin() + 1, steps.end(),
+        [&](const Step& step) { return IsHeldBy(step, window.warm_up); });
     if (held != steps.end()) {
       overload.recovery =
           static_cast<double>(held - steps.begin()) * window.duration;
     }
+    for (auto step = steps.begin() + 1; step != steps.end(); ++step) {
+      Add(*step, overload.windows);
+    }
     return overload;
+  }
+
+  // The client is to blame for the rate that did not hold when it was at every
+  // try: one that is valid tells more than one that is not.
+  Sweep::Limit LimitOf() const {
+    if (!failed_rate_.has_value()) {
+      return Sweep::Limit::kMaxRate;
+    }
+    return std::all_of(sweep_.steps.begin(), sweep_.steps.end(),
+                       [&](const Step& step) {
+                         return step.load.rate != *failed_rate_ ||
+                                IsClientLimited(step);
+                       })
+               ? Sweep::Limit::kClient
+               : Sweep::Limit::kServer;
   }
 
   const SweepOptions& options_;

@@ -4,27 +4,13 @@
 
 #include <vector>
 
-#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "client/load/objectives.h"
 #include "client/load/report.h"
 #include "client/load/step.h"
+#include "client/load/trial.h"
 
 namespace attention::load {
-
-// One measurement to be made: `load` for `warm_up`, which is not counted, and
-// then for `duration`.
-struct Trial {
-  Load load{};
-  Seconds warm_up{0};
-  Seconds duration{0};
-};
-
-// Makes them one after another without a pause, also while requests of the one
-// before are still under way, and gives a step for each. Fails only when
-// nothing can be measured at all.
-using Measure = absl::AnyInvocable<absl::StatusOr<std::vector<Step>>(
-    const std::vector<Trial>&)>;
 
 struct SweepOptions {
   Arrivals arrivals = Arrivals::kPoisson;  // or kConstant
@@ -46,16 +32,21 @@ struct SweepOptions {
 
 // Doubles the rate until a step holds the objectives no more, halves it (down
 // to 1/64) while not even the first one does, then bisects; goes past the knee;
-// measures how soon the deployment recovers. A step holds when it is valid, all
-// objectives do and at least 99 % of the offered requests were answered. Until
-// the bisection a rate that does not hold is measured once more, lest a hiccup
-// at a low rate hides the knee.
+// measures how soon the deployment recovers. Until the bisection a rate that
+// does not hold is measured once more, lest a hiccup at a low rate hides the
+// knee.
+//
+// A step holds when it is valid, all objectives do, at least 99 % of the
+// offered requests were answered, and answers came at 99 % of the rate of the
+// requests, but for what chance explains: else a backlog grows, however late it
+// may be worked off.
 //
 // Where the client is the limit, steps say so in `invalid`: no higher rate is
 // tried, and the knee is only what the deployment holds at least.
 //
 // Windows of at least 250 ms and about 20 requests follow an overload at once,
 // for `recovery_limit` whatever they show: they meet the backlog that it left.
+// They are too short to be judged by what the client did.
 //
 // InvalidArgument for options out of range; other errors are those of
 // `measure`.

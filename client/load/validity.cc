@@ -54,6 +54,13 @@ void CheckProcessors(const Step& step, int threads,
   }
 }
 
+std::string WhyDropped(const Step& step) {
+  return absl::StrFormat(
+      "%d of %d requests were never sent because --max-in-flight others were "
+      "under way, 0 are allowed: use a larger --max-in-flight or a lower rate",
+      step.dropped, step.offered);
+}
+
 }  // namespace
 
 std::vector<std::string> WhyInvalid(const Step& step, int threads) {
@@ -67,13 +74,17 @@ std::vector<std::string> WhyInvalid(const Step& step, int threads) {
   CheckSendLag(step, reasons);
   CheckProcessors(step, threads, reasons);
   if (step.dropped > 0) {
-    reasons.push_back(absl::StrFormat(
-        "%d of %d requests were never sent because --max-in-flight others "
-        "were under way, 0 are allowed: use a larger --max-in-flight or a "
-        "lower rate",
-        step.dropped, step.offered));
+    reasons.push_back(WhyDropped(step));
   }
   return reasons;
+}
+
+bool IsClientLimited(const Step& step) {
+  const std::string dropped = WhyDropped(step);
+  return step.offered > 0 &&
+         std::any_of(
+             step.invalid.begin(), step.invalid.end(),
+             [&](const std::string& reason) { return reason != dropped; });
 }
 
 }  // namespace attention::load

@@ -25,6 +25,7 @@ Step StepOf(int answered, milliseconds latency) {
   step.duration = Seconds(1);
   step.offered = 100;
   step.ended[kAnswered] = answered;
+  step.completed = answered;
   for (int i = 0; i < answered; ++i) {
     step.latency[kAnswered].Record(latency);
   }

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <optional>
 #include <random>
 
 namespace attention::load {
@@ -112,7 +113,7 @@ TEST(ObjectivesTest, RefusesWhatIsNoObjective) {
 
 TEST(ObjectivesTest, NamesThePartThatIsWrong) {
   EXPECT_THAT(Refusal("p50=1ms, p99=fast ,errors=0"),
-              StartsWith("--slo: 'p99=fast': "));
+              StartsWith("'p99=fast': "));
 }
 
 TEST(ObjectivesTest, RefusesPercentilesOutOfRange) {
@@ -170,6 +171,7 @@ Step SomeStep() {
   step.duration = Seconds(10);
   step.offered = 1000;
   step.ended[kAnswered] = 993;
+  step.completed = 993;
   step.ended[kRefused] = 7;
   for (int i = 1; i <= 993; ++i) {
     step.latency[kAnswered].Record(milliseconds(i));
@@ -178,15 +180,15 @@ Step SomeStep() {
 }
 
 TEST(ObjectivesTest, ShowsTheValueInTheUnitOfTheLimit) {
-  EXPECT_NEAR(ValueOf(Only("p50=1ms"), SomeStep()), 497, 0.004 * 497);
-  EXPECT_EQ(ValueOf(Only("max=1ms"), SomeStep()), 993);
+  EXPECT_NEAR(ValueOf(Only("p50=1ms"), SomeStep()), 500, 0.004 * 500);
+  EXPECT_EQ(ValueOf(Only("p99.3=1ms"), SomeStep()), 993);
   EXPECT_EQ(ValueOf(Only("errors=0"), SomeStep()), 0.7);
   EXPECT_DOUBLE_EQ(ValueOf(Only("rate=1"), SomeStep()), 99.3);
 }
 
 TEST(ObjectivesTest, HoldsAtItsLimitAndNotBeyond) {
-  EXPECT_TRUE(Holds(Only("max=993ms"), SomeStep()));
-  EXPECT_FALSE(Holds(Only("max=992.9ms"), SomeStep()));
+  EXPECT_TRUE(Holds(Only("p99.3=993ms"), SomeStep()));
+  EXPECT_FALSE(Holds(Only("p99.3=992.9ms"), SomeStep()));
   EXPECT_TRUE(Holds(Only("errors=0.7%"), SomeStep()));
   EXPECT_FALSE(Holds(Only("errors=0.69%"), SomeStep()));
   EXPECT_TRUE(Holds(Only("rate=99.3"), SomeStep()));
@@ -212,6 +214,45 @@ TEST(ObjectivesTest, NoAnswerIsInfinitelyLate) {
   EXPECT_FALSE(Holds(Only("p50=3600s"), step));
   EXPECT_EQ(ValueOf(Only("errors=1"), step), 100);
   EXPECT_FALSE(Holds(Only("rate=0.001"), step));
+}
+
+// Who answers 10 of 1000 requests, and those at once, has no p99 of 50 ms; of
+// the fastest per cent all are answered.
+TEST(ObjectivesTest, WhatIsNotAnsweredIsInfinitelyLate) {
+  Step step;
+  step.duration = Seconds(1);
+  step.offered = 1000;
+  step.ended[kAnswered] = 10;
+  step.ended[kRefused] = 990;
+  for (int i = 1; i <= 10; ++i) {
+    step.latency[kAnswered].Record(milliseconds(i));
+  }
+
+  EXPECT_FALSE(Holds(Only("p99=50ms"), step));
+  EXPECT_FALSE(Holds(Only("p1.1=50ms"), step));
+  EXPECT_EQ(ValueOf(Only("p1=50ms"), step), 10);
+  EXPECT_EQ(ValueOf(Only("p0.1=50ms"), step), 1);
+  EXPECT_FALSE(Holds(Only("max=3600s"), SomeStep()));
+}
+
+TEST(ObjectivesTest, TheTightestLatencyIsTheLimit) {
+  EXPECT_EQ(LatencyLimit(ParseObjectives("p50=1s,p99=50ms,rate=1").value()),
+            milliseconds(50));
+  EXPECT_EQ(LatencyLimit(ParseObjectives("errors=0").value()), std::nullopt);
+}
+
+TEST(ObjectivesTest, GoodputCountsWhatIsWithinTheLimit) {
+  EXPECT_EQ(Goodput(SomeStep(), milliseconds(2)), 0.2);
+  EXPECT_EQ(Goodput(SomeStep(), milliseconds(5000)), 99.3);
+}
+
+// Answers that came after the measured part are late, whatever the limit.
+TEST(ObjectivesTest, GoodputIsNeverMoreThanCame) {
+  Step step = SomeStep();
+  step.completed = 500;
+
+  EXPECT_EQ(Goodput(step, milliseconds(5000)), 50);
+  EXPECT_EQ(Goodput(step, std::nullopt), 50);
 }
 
 TEST(ObjectivesTest, NothingOfferedIsNoError) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <utility>
 #include <vector>
 
@@ -24,6 +25,7 @@ class QueueModel {
   absl::StatusOr<std::vector<Step>> Run(const std::vector<Trial>& trials) {
     std::vector<Step> steps;
     start_ = std::max(start_, free_);
+    under_way_.clear();
     for (const Trial& trial : trials) {
       steps.push_back(Run(trial));
     }
@@ -43,6 +45,7 @@ class QueueModel {
       const bool is_refused = wait > longest_wait_;
       if (!is_refused) {
         free_ = now + wait + service_;
+        under_way_.push_back(free_);
       }
       if (at >= trial.warm_up) {
         const Seconds latency(is_refused ? 0 : wait + service_);
@@ -53,14 +56,20 @@ class QueueModel {
             std::chrono::duration_cast<Histogram::Duration>(latency));
       }
     }
+    const double measured = start_ + trial.warm_up.count();
     start_ += end.count();
+    for (; !under_way_.empty() && under_way_.front() < start_;
+         under_way_.pop_front()) {
+      step.completed += under_way_.front() >= measured ? 1 : 0;
+    }
     return step;
   }
 
   const double service_;
   const double longest_wait_;
-  double start_ = 0;  // of the next trial
-  double free_ = 0;   // when the last accepted request is done
+  double start_ = 0;              // of the next trial
+  double free_ = 0;               // when the last accepted request is done
+  std::deque<double> under_way_;  // when they will be done
   std::uint64_t seed_ = 0;
 };
 
@@ -71,6 +80,7 @@ Step StepOf(const Trial& trial, std::chrono::milliseconds latency) {
   step.load = trial.load;
   step.duration = trial.duration;
   step.offered = 100;
+  step.completed = 100;
   step.ended[kAnswered] = 100;
   for (int i = 0; i < 100; ++i) {
     step.latency[kAnswered].Record(latency);

@@ -12,7 +12,9 @@ namespace attention::load {
 namespace {
 
 using std::chrono::milliseconds;
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 TEST(SweepOverloadTest, OverloadsEndWithTheFirstThatTheClientCannotSend) {
@@ -57,6 +59,9 @@ TEST(SweepOverloadTest, RecoveryTakesAsLongAsTheBacklog) {
     // A window more, and the 50 ms that need not be drained.
     EXPECT_NEAR(overload.recovery->count(), expected, 0.5);
     EXPECT_EQ(overload.goodput, 0) << "all wait behind the warm-up's backlog";
+    // Past the knee the capacity is answered, not what is offered.
+    EXPECT_NEAR(overload.step.AnsweredRate(), 1000, 1);
+    EXPECT_EQ(overload.step.ErrorShare(), 0);
   }
 }
 
@@ -70,6 +75,40 @@ TEST(SweepOverloadTest, ADeploymentThatDoesNotRecoverSaysSo) {
   ASSERT_TRUE(sweep.ok()) << sweep.status();
   ASSERT_THAT(sweep->overloads, SizeIs(1));
   EXPECT_FALSE(sweep->overloads[0].recovery.has_value());
+}
+
+// A window of 250 ms with a late send on a busy machine is a window all the
+// same. What the windows said is kept.
+TEST(SweepOverloadTest, WindowsAreJudgedByTheServerAlone) {
+  SweepOptions options = KneeOptions(100);
+  options.max_rate = 200;
+  options.recovery_limit = Seconds(1);
+  options.overloads = {2};
+
+  const auto sweep =
+      RunSweep(options, EachBy([](const Trial& trial) {
+                 const bool is_over = trial.load.rate > 100;
+                 Step step = StepOf(trial, milliseconds(is_over ? 500 : 5));
+                 if (trial.warm_up == Seconds(0)) {
+                   step.invalid = {"the client was too slow"};
+                   step.verified = 10;
+                   step.wrong = 1;
+                   step.messages = {{"UNAVAILABLE: gone", 3}};
+                 }
+                 return step;
+               }));
+
+  ASSERT_TRUE(sweep.ok()) << sweep.status();
+  ASSERT_THAT(sweep->overloads, SizeIs(1));
+  const Overload& overload = sweep->overloads[0];
+  ASSERT_TRUE(overload.recovery.has_value());
+  EXPECT_EQ(*overload.recovery, Seconds(0.25));
+  EXPECT_EQ(overload.windows.count, 4);
+  EXPECT_EQ(overload.windows.invalid, 4);
+  EXPECT_EQ(overload.windows.verified, 40);
+  EXPECT_EQ(overload.windows.wrong, 4);
+  EXPECT_THAT(overload.windows.messages,
+              ElementsAre(Pair("UNAVAILABLE: gone", 12)));
 }
 
 // What is refused does not wait: the capacity is answered in time, and the

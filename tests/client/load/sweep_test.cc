@@ -8,11 +8,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <functional>
 #include <limits>
 #include <random>
 #include <utility>
 
+#include "client/load/arrival_times.h"
+#include "client/load/validity.h"
 #include "tests/client/load/simulated_deployment.h"
 
 namespace attention::load {
@@ -98,7 +101,9 @@ TEST(SweepTest, StopsAtTheHighestRateAllowed) {
   ASSERT_TRUE(sweep.ok()) << sweep.status();
   EXPECT_THAT(RatesOf(sweep->steps), ElementsAre(100, 200, 400, 500));
   EXPECT_EQ(sweep->knee, 3);
+  EXPECT_EQ(sweep->limit, Sweep::Limit::kMaxRate);
   EXPECT_THAT(sweep->overloads, IsEmpty());
+  EXPECT_THAT(sweep->skipped_overloads, ElementsAre(2));
 }
 
 TEST(SweepTest, GoesDownWhenTheFirstRateIsTooHigh) {
@@ -119,6 +124,7 @@ TEST(SweepTest, GivesUpAtASixtyFourthOfTheFirstRate) {
 
   ASSERT_TRUE(sweep.ok()) << sweep.status();
   EXPECT_EQ(sweep->knee, -1);
+  EXPECT_EQ(sweep->limit, Sweep::Limit::kServer);
   EXPECT_EQ(sweep->steps.back().load.rate, 10);
   EXPECT_THAT(sweep->overloads, IsEmpty());
 }
@@ -232,10 +238,105 @@ TEST(SweepTest, AWeakClientIsNoKnee) {
   ASSERT_GE(sweep->knee, 0);
   EXPECT_THAT(sweep->steps[sweep->knee].invalid, IsEmpty());
   EXPECT_NEAR(sweep->steps[sweep->knee].load.rate, 300, 15);
+  EXPECT_EQ(sweep->limit, Sweep::Limit::kClient);
   // It went no higher, and says why.
   for (const Step& step : sweep->steps) {
     EXPECT_LE(step.load.rate, 400);
     EXPECT_EQ(step.invalid.empty(), step.load.rate <= 300);
+  }
+}
+
+// At 400/s the first of two tries is the client's fault, the second is not.
+TEST(SweepTest, AValidTryOverridesAnInvalidOne) {
+  SweepOptions options = KneeOptions(100);
+  options.resolution = 2;
+  int tries = 0;
+
+  const auto sweep =
+      RunSweep(options, EachBy([&](const Trial& trial) {
+                 const bool is_slow = trial.load.rate > 300;
+                 Step step = StepOf(trial, milliseconds(is_slow ? 500 : 5));
+                 if (is_slow && tries++ == 0) {
+                   step.invalid = {"the client was too slow"};
+                 }
+                 return step;
+               }));
+
+  ASSERT_TRUE(sweep.ok()) << sweep.status();
+  EXPECT_THAT(RatesOf(sweep->steps), ElementsAre(100, 200, 400, 400));
+  EXPECT_EQ(sweep->limit, Sweep::Limit::kServer);
+}
+
+// More than --max-in-flight are under way because the server is slow.
+TEST(SweepTest, DroppedRequestsAreTheServersFault) {
+  SweepOptions options = KneeOptions(100);
+  options.objectives = {};
+  options.overloads = {1.5, 2};
+
+  const auto sweep = RunSweep(options, EachBy([](const Trial& trial) {
+                                Step step = StepOf(trial, milliseconds(5));
+                                if (trial.load.rate > 300) {
+                                  step.dropped = 1;
+                                  step.invalid = WhyInvalid(step, 2);
+                                }
+                                return step;
+                              }));
+
+  ASSERT_TRUE(sweep.ok()) << sweep.status();
+  ASSERT_GE(sweep->knee, 0);
+  EXPECT_NEAR(sweep->steps[sweep->knee].load.rate, 300, 15);
+  EXPECT_EQ(sweep->limit, Sweep::Limit::kServer);
+  EXPECT_THAT(sweep->overloads, SizeIs(2));
+}
+
+// All are answered in the end, and no objective says when.
+TEST(SweepTest, AGrowingBacklogDoesNotHold) {
+  SweepOptions options = KneeOptions(10);
+  options.objectives = {};
+  for (const Arrivals arrivals : {Arrivals::kConstant, Arrivals::kPoisson}) {
+    options.arrivals = arrivals;
+
+    const auto sweep = RunSweep(options, QueueOf(1000));
+
+    ASSERT_TRUE(sweep.ok()) << sweep.status();
+    ASSERT_GE(sweep->knee, 0);
+    EXPECT_NEAR(sweep->steps[sweep->knee].load.rate, 1000, 80);
+  }
+}
+
+// Each request takes 500 ms however many there are: a few are under way when
+// the step begins and a few when it ends, and without a warm-up none at first.
+TEST(SweepTest, RequestsUnderWayAreNoBacklog) {
+  for (int seed = 1; seed <= 300; ++seed) {
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
+    SweepOptions options = KneeOptions(seed % 3 == 0 ? 4 : 100);
+    options.objectives = {};
+    options.max_rate = options.first_rate;
+    options.warm_up = Seconds(seed % 2);
+
+    const auto sweep = RunSweep(
+        options, EachBy([&](const Trial& trial) {
+          Step step;
+          step.load = trial.load;
+          step.duration = trial.duration;
+          ArrivalTimes arrivals(trial.load.arrivals, trial.load.rate,
+                                static_cast<std::uint64_t>(seed));
+          const Seconds end = trial.warm_up + trial.duration;
+          for (Seconds at = arrivals.Next(); at < end; at = arrivals.Next()) {
+            const Seconds done = at + Seconds(0.5);
+            step.completed += done >= trial.warm_up && done < end;
+            if (at >= trial.warm_up) {
+              ++step.offered;
+              ++step.ended[kAnswered];
+              step.latency[kAnswered].Record(milliseconds(500));
+            }
+          }
+          return step;
+        }));
+
+    ASSERT_TRUE(sweep.ok()) << sweep.status();
+    EXPECT_THAT(sweep->steps, SizeIs(1));
+    EXPECT_EQ(sweep->knee, 0);
   }
 }
 

@@ -109,6 +109,28 @@ TEST(ValidityTest, NoRequestMayBeDropped) {
                                 HasSubstr("larger --max-in-flight"))));
 }
 
+// A server that is too slow leaves too many in flight.
+TEST(ValidityTest, DroppedRequestsAreNotTheClientsFault) {
+  Step step = StepOf(milliseconds(5), milliseconds(0));
+  EXPECT_FALSE(IsClientLimited(step));
+
+  step.dropped = 3;
+  step.invalid = WhyInvalid(step, 2);
+  EXPECT_EQ(step.invalid.size(), 1U);
+  EXPECT_FALSE(IsClientLimited(step));
+
+  step.busiest_thread = 1;
+  step.invalid = WhyInvalid(step, 2);
+  EXPECT_EQ(step.invalid.size(), 2U);
+  EXPECT_TRUE(IsClientLimited(step));
+
+  Step nothing;
+  nothing.duration = Seconds(1);
+  nothing.invalid = WhyInvalid(nothing, 2);
+  EXPECT_EQ(nothing.invalid.size(), 1U);
+  EXPECT_FALSE(IsClientLimited(nothing));
+}
+
 TEST(ValidityTest, AStepOfNothingSaysNothing) {
   Step step;
   step.load = {.arrivals = Arrivals::kPoisson, .rate = 0.1};
