@@ -32,7 +32,8 @@ such a client hides.</p>
 <p><strong>Refused</strong> requests were shed by the server
 (RESOURCE_EXHAUSTED), <strong>expired</strong> ones had no answer before their
 deadline, <strong>dropped</strong> ones were never sent because too many were in
-flight. The <strong>knee</strong> is the highest load that held the
+flight. The rate of the <strong>answered</strong> is that at which answers came,
+also those to requests of before. The <strong>knee</strong> is the highest load that held the
 objectives.</p>
 )html";
 
@@ -76,8 +77,11 @@ HtmlTable EndingTable(const Step& step) {
                        const Histogram* latency) {
     const auto part = static_cast<double>(count);
     const auto offered = static_cast<double>(step.offered);
+    const bool is_answered = latency == &step.Latency(Ending::kAnswered);
     table.rows.push_back(
-        {name, CountText(count), RateText(part / step.duration.count()),
+        {name, CountText(count),
+         RateText(is_answered ? step.AnsweredRate()
+                              : part / step.duration.count()),
          PercentText(offered == 0 ? 0 : part / offered),
          latency == nullptr ? "" : PercentileText(*latency, 50),
          latency == nullptr ? "" : PercentileText(*latency, 99)});
@@ -179,6 +183,11 @@ std::string SweepHtml(const Sweep& sweep, const Step* knee, Limit limit) {
                   Card(ToHtml(StepsTable(sweep))));
   if (!sweep.overloads.empty()) {
     absl::StrAppend(&html, Card(ToHtml(OverloadTable(sweep.overloads))));
+  }
+  if (!sweep.skipped_overloads.empty()) {
+    absl::StrAppend(
+        &html,
+        Card(absl::StrCat("<p>Not tried: ", SkippedText(sweep), ".</p>\n")));
   }
   absl::StrAppend(&html, "</div>\n");
   if (knee != nullptr) {

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -56,7 +57,9 @@ Json TimelineJson(const std::vector<TimelineSecond>& timeline) {
   Json json = Json::array();
   for (std::size_t i = 0; i < timeline.size(); ++i) {
     const TimelineSecond& second = timeline[i];
-    Json entry = {{"second", i}, {"offered", Number(second.offered)}};
+    Json entry = {{"second", i},
+                  {"offered", Number(second.offered)},
+                  {"completed", second.completed}};
     for (int ending = 0; ending < kEndings; ++ending) {
       entry[kEndingNames[ending]] = second.ended[ending];
     }
@@ -69,6 +72,14 @@ Json TimelineJson(const std::vector<TimelineSecond>& timeline) {
   return json;
 }
 
+Json MessagesJson(const std::map<std::string, std::int64_t>& messages) {
+  Json json = Json::array();
+  for (const auto& [text, count] : messages) {
+    json.push_back({{"text", text}, {"count", count}});
+  }
+  return json;
+}
+
 Json StepJson(const Step& step) {
   const double seconds = step.duration.count();
   const auto per_second = [&](std::int64_t amount) {
@@ -77,7 +88,8 @@ Json StepJson(const Step& step) {
   Json json = {{"load", LoadJson(step.load)},
                {"duration_s", Number(seconds)},
                {"offered", step.offered},
-               {"dropped", step.dropped}};
+               {"dropped", step.dropped},
+               {"completed", step.completed}};
   Json latency = Json::object();
   for (int ending = 0; ending < kEndings; ++ending) {
     json[kEndingNames[ending]] = step.ended[ending];
@@ -102,10 +114,7 @@ Json StepJson(const Step& step) {
   json["client_cores"] = Number(step.client_cores);
   json["busiest_thread_cores"] = Number(step.busiest_thread);
   json["timeline"] = TimelineJson(step.timeline);
-  json["messages"] = Json::array();
-  for (const auto& [text, count] : step.messages) {
-    json["messages"].push_back({{"text", text}, {"count", count}});
-  }
+  json["messages"] = MessagesJson(step.messages);
   json["invalid"] = step.invalid;
   return json;
 }
@@ -118,12 +127,34 @@ Json StepsJson(const std::vector<Step>& steps) {
   return json;
 }
 
+const char* LimitName(Sweep::Limit limit) {
+  switch (limit) {
+    case Sweep::Limit::kClient:
+      return "client";
+    case Sweep::Limit::kMaxRate:
+      return "max_rate";
+    case Sweep::Limit::kServer:
+      break;
+  }
+  return "server";
+}
+
+Json WindowsJson(const RecoveryWindows& windows) {
+  return {{"count", windows.count},
+          {"invalid", windows.invalid},
+          {"verified", windows.verified},
+          {"wrong", windows.wrong},
+          {"messages", MessagesJson(windows.messages)}};
+}
+
 Json SweepJson(const Sweep& sweep) {
   const bool has_knee = sweep.knee >= 0;
   Json json = {{"knee", has_knee ? Json(sweep.knee) : Json(nullptr)},
                {"knee_rate_per_s", nullptr},
+               {"limited_by", LimitName(sweep.limit)},
                {"steps", StepsJson(sweep.steps)},
-               {"overloads", Json::array()}};
+               {"overloads", Json::array()},
+               {"skipped_overloads", sweep.skipped_overloads}};
   if (has_knee) {
     json["knee_rate_per_s"] =
         Number(sweep.steps[static_cast<std::size_t>(sweep.knee)].load.rate);
@@ -135,6 +166,7 @@ Json SweepJson(const Sweep& sweep) {
          {"recovery_s", overload.recovery.has_value()
                             ? Number(overload.recovery->count())
                             : Json(nullptr)},
+         {"recovery_windows", WindowsJson(overload.windows)},
          {"step", StepJson(overload.step)}});
   }
   return json;

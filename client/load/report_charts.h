@@ -30,7 +30,8 @@ Chart ThroughputChart(const Sweep& sweep,
 Chart LoadLatencyChart(const Sweep& sweep,
                        std::optional<Histogram::Duration> limit);
 
-// Second by second: what was offered, and how it ended.
+// Second by second: what was offered, the answers that came, and how the others
+// ended.
 Chart TimelineChart(const Step& step);
 
 // Second by second: p50 and p99 of the answered.

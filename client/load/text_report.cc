@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -19,7 +20,7 @@ using Row = std::vector<std::string>;
 
 constexpr double kPercentiles[] = {50, 90, 95, 99, 99.9, 100};
 
-std::string OneDecimal(Seconds seconds) {
+std::string SecondsText(Seconds seconds) {
   return absl::StrFormat("%.3g s", seconds.count());
 }
 
@@ -33,19 +34,25 @@ Row LatencyRow(const std::string& name, const Histogram& histogram) {
 
 std::string RequestsTable(const Step& step) {
   std::vector<Row> rows = {{"Requests", "", "", "of offered"}};
-  const auto add = [&](const std::string& name, std::int64_t count) {
+  const auto add = [&](const std::string& name, std::int64_t count,
+                       double rate) {
     const auto offered = static_cast<double>(step.offered);
     const auto part = static_cast<double>(count);
-    rows.push_back({name, CountText(count),
-                    RateText(part / step.duration.count()),
+    rows.push_back({name, CountText(count), RateText(rate),
                     PercentText(step.offered == 0 ? 0 : part / offered)});
   };
-  add("offered", step.offered);
-  add("answered", step.Ended(Ending::kAnswered));
-  add("refused", step.Ended(Ending::kRefused));
-  add("expired", step.Ended(Ending::kExpired));
-  add("failed", step.Ended(Ending::kFailed));
-  add("dropped", step.dropped);
+  const auto rate_of = [&](std::int64_t count) {
+    return static_cast<double>(count) / step.duration.count();
+  };
+  add("offered", step.offered, step.OfferedRate());
+  add("answered", step.Ended(Ending::kAnswered), step.AnsweredRate());
+  for (const auto& [name, count] :
+       {std::pair("refused", step.Ended(Ending::kRefused)),
+        std::pair("expired", step.Ended(Ending::kExpired)),
+        std::pair("failed", step.Ended(Ending::kFailed)),
+        std::pair("dropped", step.dropped)}) {
+    add(name, count, rate_of(count));
+  }
   return TextTable(rows);
 }
 
@@ -121,7 +128,7 @@ std::string OverloadTable(const std::vector<Overload>& overloads) {
                     RateText(refusals / step.duration.count()),
                     PercentileText(refused, 50), PercentileText(refused, 99),
                     overload.recovery.has_value()
-                        ? OneDecimal(*overload.recovery)
+                        ? SecondsText(*overload.recovery)
                         : "never"});
   }
   return TextTable(rows);
@@ -131,6 +138,10 @@ std::string SweepText(const Sweep& sweep, const Step* knee) {
   std::string text = absl::StrCat("\n", StepsTable(sweep));
   if (!sweep.overloads.empty()) {
     absl::StrAppend(&text, "\n", OverloadTable(sweep.overloads));
+  }
+  if (!sweep.skipped_overloads.empty()) {
+    absl::StrAppend(&text, "\n",
+                    TextParagraph("Not tried", SkippedText(sweep)));
   }
   if (knee != nullptr) {
     absl::StrAppend(&text, "\n",
@@ -210,9 +221,9 @@ std::string TextReport(const Report& report) {
                                   TextParagraph("Workload", report.workload));
   if (report.step.has_value()) {
     absl::StrAppend(
-        &text,
-        TextParagraph("Load", absl::StrCat(LoadText(report.step->load), ", ",
-                                           OneDecimal(report.step->duration))));
+        &text, TextParagraph("Load",
+                             absl::StrCat(LoadText(report.step->load), ", ",
+                                          SecondsText(report.step->duration))));
   }
   absl::StrAppend(&text, TextParagraph("Command", report.command),
                   TextParagraph("Started", report.started));

@@ -74,6 +74,14 @@ TEST(CsvReportTest, FiguresAreInMicroseconds) {
   EXPECT_THAT(row[12], DoubleNear(20'000, 200));
 }
 
+// A server with a deep queue answers all, but not in time.
+TEST(CsvReportTest, ThroughputIsOfTheAnswersThatCame) {
+  Report report = StepReport();
+  report.step->completed = 5'000;
+
+  EXPECT_EQ(Rows(CsvReport(report))[0][1], 500);
+}
+
 // One answer that was sent 1 ms late, waited 2 ms and was computed for 5 ms;
 // it came 10 ms after it was meant to start, so 2 ms were the network's.
 TEST(CsvReportTest, TheTimesOfARequestAddUp) {
@@ -82,6 +90,7 @@ TEST(CsvReportTest, TheTimesOfARequestAddUp) {
   step.load.rate = 2.5;
   step.duration = Seconds(1);
   step.ended[0] = 1;
+  step.completed = 1;
   step.latency[0].Record(milliseconds(10));
   step.from_send.Record(milliseconds(9));
   step.server_queue.Record(milliseconds(2));
@@ -99,6 +108,7 @@ TEST(CsvReportTest, TimesThatTheServerDoesNotSayAreTheNetworks) {
   Step step;
   step.duration = Seconds(1);
   step.ended[0] = 1;
+  step.completed = 1;
   step.latency[0].Record(milliseconds(10));
   step.from_send.Record(milliseconds(9));
   Report report;

@@ -40,6 +40,23 @@ TEST(HtmlReportTest, ASweepMarksItsKnee) {
   EXPECT_THAT(html, HasSubstr("<td>never</td>"));
 }
 
+TEST(HtmlReportTest, ThroughputIsOfTheAnswersThatCame) {
+  Report report = StepReport();
+  report.step->completed = 5'000;
+  const std::string html = HtmlReport(report);
+
+  EXPECT_THAT(html, HasSubstr("<dt>Answered</dt><dd>500/s</dd>"));
+  EXPECT_THAT(html, HasSubstr("answered</th><td>10,000</td><td>500/s</td>"));
+}
+
+TEST(HtmlReportTest, ASweepSaysWhichOverloadsItSkipped) {
+  Report report = SweepReport();
+  EXPECT_THAT(HtmlReport(report), Not(HasSubstr("Not tried")));
+
+  report.sweep->skipped_overloads = {4};
+  EXPECT_THAT(HtmlReport(report), HasSubstr("<p>Not tried: 4"));
+}
+
 TEST(HtmlReportTest, AComparisonGivesItsVerdicts) {
   const std::string html = HtmlReport(ComparisonReport());
 

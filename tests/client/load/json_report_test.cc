@@ -64,6 +64,7 @@ TEST(JsonReportTest, HoldsCountsAndRates) {
   EXPECT_EQ(step["expired"], 3);
   EXPECT_EQ(step["failed"], 1);
   EXPECT_EQ(step["dropped"], 4);
+  EXPECT_EQ(step["completed"], 10'000);
   EXPECT_EQ(step["offered_per_s"], 1002);
   EXPECT_EQ(step["answered_per_s"], 1000);
   EXPECT_DOUBLE_EQ(step["error_percent"], 100.0 * 20 / 10'020);
@@ -103,6 +104,7 @@ TEST(JsonReportTest, HoldsTheTimelineAndWhatWasSaid) {
   TimelineSecond second;
   second.offered = 7;
   second.ended[1] = 7;
+  second.completed = 3;
   report.step->timeline = {report.step->timeline[0], second};
   const Json step = Parsed(report)["step"];
 
@@ -111,9 +113,11 @@ TEST(JsonReportTest, HoldsTheTimelineAndWhatWasSaid) {
   EXPECT_EQ(step["timeline"][0]["answered"], 1000);
   EXPECT_THAT(step["timeline"][0]["p99_ms"].get<double>(), DoubleNear(20, 0.2));
   EXPECT_EQ(step["timeline"][1]["refused"], 7);
+  EXPECT_EQ(step["timeline"][1]["completed"], 3);
   EXPECT_TRUE(step["timeline"][1]["p50_ms"].is_null());
   EXPECT_EQ(step["messages"].size(), 3);
-  EXPECT_EQ(step["messages"][0]["text"], "Deadline Exceeded");
+  EXPECT_EQ(step["messages"][0]["text"],
+            "DEADLINE_EXCEEDED: Deadline Exceeded");
   EXPECT_EQ(step["messages"][0]["count"], 3);
 }
 
@@ -141,6 +145,32 @@ TEST(JsonReportTest, HoldsASweepInTheOrderOfItsSteps) {
   EXPECT_EQ(sweep["overloads"][1]["recovery_s"], 1.25);
   EXPECT_EQ(sweep["overloads"][1]["step"]["load"]["rate_per_s"], 5656);
   EXPECT_TRUE(sweep["overloads"][2]["recovery_s"].is_null());
+}
+
+TEST(JsonReportTest, SaysWhatLimitedASweep) {
+  Report report = SweepReport();
+  EXPECT_EQ(Parsed(report)["sweep"]["limited_by"], "server");
+
+  report.sweep->limit = Sweep::Limit::kClient;
+  EXPECT_EQ(Parsed(report)["sweep"]["limited_by"], "client");
+
+  report.sweep->limit = Sweep::Limit::kMaxRate;
+  report.sweep->skipped_overloads = {2, 4};
+  const Json sweep = Parsed(report)["sweep"];
+  EXPECT_EQ(sweep["limited_by"], "max_rate");
+  EXPECT_EQ(sweep["skipped_overloads"], Json({2, 4}));
+}
+
+TEST(JsonReportTest, HoldsWhatTheWindowsAfterAnOverloadSaid) {
+  const Json windows =
+      Parsed(SweepReport())["sweep"]["overloads"][0]["recovery_windows"];
+
+  EXPECT_EQ(windows["count"], 40);
+  EXPECT_EQ(windows["invalid"], 1);
+  EXPECT_EQ(windows["verified"], 7);
+  EXPECT_EQ(windows["wrong"], 0);
+  EXPECT_EQ(windows["messages"],
+            Json({{{"text", "UNAVAILABLE: gone"}, {"count", 2}}}));
 }
 
 TEST(JsonReportTest, ASweepWithoutAKneeHasNull) {

@@ -149,6 +149,35 @@ TEST(ReportChartsTest, TheTimelineShowsHowRequestsEnded) {
   EXPECT_EQ(chart.x.high, 10);
 }
 
+TEST(ReportChartsTest, TheTimelineShowsTheAnswersThatCame) {
+  Step step = *StepReport().step;
+  step.timeline[3].completed = 17;
+
+  EXPECT_EQ(TimelineChart(step).lines[1].points[3].y, 17);
+}
+
+// Half a second with half the requests has the same rate.
+TEST(ReportChartsTest, APartOfASecondIsDrawnAsARate) {
+  Step step;
+  step.duration = Seconds(2.5);
+  TimelineSecond whole;
+  whole.offered = 100;
+  whole.completed = 90;
+  whole.ended[static_cast<int>(Ending::kRefused)] = 10;
+  TimelineSecond half;
+  half.offered = 50;
+  half.completed = 45;
+  half.ended[static_cast<int>(Ending::kRefused)] = 5;
+  step.timeline = {whole, whole, half};
+  const Chart chart = TimelineChart(step);
+
+  const double rates[] = {100, 90, 10};
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_THAT(chart.lines[i].points, Each(Field(&ChartPoint::y, rates[i])));
+    EXPECT_THAT(Xs(chart.lines[i]), ElementsAre(0.5, 1.5, 2.25));
+  }
+}
+
 TEST(ReportChartsTest, SecondsWithoutAnswersInterruptTheLatency) {
   Step step = *StepReport().step;
   step.timeline[3] = {.offered = 1000};

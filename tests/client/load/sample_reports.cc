@@ -36,6 +36,7 @@ std::vector<TimelineSecond> Timeline(const Step& step) {
       second.ended[ending] = std::llround(
           static_cast<double>(step.ended[ending]) / seconds * wave);
     }
+    second.completed = second.ended[0];
     const Histogram& answered = step.Latency(Ending::kAnswered);
     second.p50 = Histogram::Duration(std::llround(
         static_cast<double>(answered.Percentile(50).count()) * wave));
@@ -56,6 +57,7 @@ Step StepAt(double rate) {
   step.offered = std::llround(rate * 10);
   step.ended[0] = std::min<std::int64_t>(step.offered, 29'000);
   step.ended[1] = step.offered - step.ended[0];
+  step.completed = step.ended[0];
   const bool is_over = step.ended[1] > 0;
   const double p50 = is_over ? 38 : 2 + 3 * load / (1.12 - load);
   const double p99 = is_over ? 70 + 4 * load : 2.15 * p50;
@@ -66,7 +68,7 @@ Step StepAt(double rate) {
   step.server_queue = Latency(step.ended[0], p50 * 0.5, p99 * 0.6);
   step.server_compute = Latency(step.ended[0], 1.4, 2.1);
   step.tokens_answered = 16 * step.ended[0];
-  step.bytes_sent = 25'000 * step.offered;
+  step.bytes_sent = 25'000 * step.completed;
   step.bytes_received = 24'600 * step.ended[0];
   step.verified = step.ended[0] / 100;
   step.client_cores = 0.2 + rate / 25'000;
@@ -74,7 +76,9 @@ Step StepAt(double rate) {
   step.timeline = Timeline(step);
   if (is_over) {
     step.messages = {
-        {"queue is full: 256 requests wait, 256 are allowed", step.ended[1]}};
+        {"RESOURCE_EXHAUSTED: queue is full: 256 requests wait, 256 are "
+         "allowed",
+         step.ended[1]}};
   }
   return step;
 }
@@ -127,6 +131,7 @@ Report StepReport() {
   step.offered = 10'020;
   step.dropped = 4;
   step.ended[0] = 10'000;
+  step.completed = 10'000;
   step.ended[1] = 12;
   step.ended[2] = 3;
   step.ended[3] = 1;
@@ -147,9 +152,11 @@ Report StepReport() {
   step.client_cores = 0.35;
   step.busiest_thread = 0.2;
   step.timeline = Timeline(step);
-  step.messages = {{"queue is full: 256 requests wait, 256 are allowed", 12},
-                   {"Deadline Exceeded", 3},
-                   {"Socket closed", 1}};
+  step.messages = {
+      {"RESOURCE_EXHAUSTED: queue is full: 256 requests wait, 256 are allowed",
+       12},
+      {"DEADLINE_EXCEEDED: Deadline Exceeded", 3},
+      {"UNAVAILABLE: Socket closed", 1}};
   report.step = std::move(step);
   report.objectives = {
       Result(Objective::Kind::kLatency, 99, 50, 20),
@@ -168,7 +175,11 @@ Report SweepReport() {
   sweep.overloads = {{.factor = 1.5,
                       .step = StepAt(1.5 * 2828),
                       .goodput = 2500,
-                      .recovery = Seconds(0.75)},
+                      .recovery = Seconds(0.75),
+                      .windows = {.count = 40,
+                                  .invalid = 1,
+                                  .verified = 7,
+                                  .messages = {{"UNAVAILABLE: gone", 2}}}},
                      {.factor = 2,
                       .step = StepAt(2 * 2828),
                       .goodput = 2400,

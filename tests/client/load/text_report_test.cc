@@ -109,6 +109,18 @@ TEST(TextReportTest, ShowsThroughputAndTheClient) {
   EXPECT_THAT(text, HasSubstr("Verified      50 answers, 0 wrong"));
 }
 
+// With a deep queue all are answered, but not in time.
+TEST(TextReportTest, ThroughputIsOfTheAnswersThatCame) {
+  Report report = StepReport();
+  report.step->completed = 5'000;
+  const std::string text = TextReport(report);
+
+  EXPECT_THAT(text, StartsWith("Result        500 requests/s answered"));
+  EXPECT_THAT(Row(text, "answered"),
+              ElementsAre("10,000", "500/s", "99.80", "%"));
+  EXPECT_THAT(text, HasSubstr("500/s, 15,900 tokens/s"));
+}
+
 TEST(TextReportTest, SaysWhichObjectivesWereMissed) {
   const std::string text = TextReport(StepReport());
 
@@ -119,9 +131,10 @@ TEST(TextReportTest, SaysWhichObjectivesWereMissed) {
 TEST(TextReportTest, TellsWhatWasSaidInsteadOfAnAnswer) {
   const std::string text = TextReport(StepReport());
 
-  EXPECT_THAT(text, HasSubstr("12 x          queue is full: 256 requests"));
-  EXPECT_THAT(text, HasSubstr("1 x           Socket closed"));
-  EXPECT_LT(text.find("queue is full"), text.find("Deadline Exceeded"));
+  EXPECT_THAT(text,
+              HasSubstr("12 x          RESOURCE_EXHAUSTED: queue is full"));
+  EXPECT_THAT(text, HasSubstr("1 x           UNAVAILABLE: Socket closed"));
+  EXPECT_LT(text.find("queue is full"), text.find("DEADLINE_EXCEEDED"));
 }
 
 TEST(TextReportTest, WrongAnswersAndInvalidRunsAreInCapitals) {
@@ -164,6 +177,18 @@ TEST(TextReportTest, ASweepShowsWhatOverloadDoes) {
               ElementsAre("5,656/s", "2,400/s", "2,756/s", "300", "us", "2.08",
                           "ms", "1.25", "s"));
   EXPECT_EQ(Row(text, "4 x").back(), "never");
+  EXPECT_THAT(text, Not(HasSubstr("Not tried")));
+}
+
+TEST(TextReportTest, ASweepSaysWhichOverloadsItSkipped) {
+  Report report = SweepReport();
+  report.sweep->overloads.clear();
+  report.sweep->skipped_overloads = {2, 4};
+
+  EXPECT_THAT(
+      TextReport(report),
+      HasSubstr(
+          "Not tried     2 x, 4 x the knee: more than --max-rate allows"));
 }
 
 TEST(TextReportTest, ASweepWithoutAKneeHasNone) {
