@@ -316,6 +316,7 @@ absl::Status CheckDistinct(const Workload& workload) {
     return absl::OkStatus();
   }
   std::vector<std::string> names;
+  names.reserve(kMaxNames);
   for (std::size_t i = 0; i < std::min(count, kMaxNames); ++i) {
     names.push_back(
         absl::StrCat("mixes[", i, "] (", workload.mixes[i].model, ")"));
