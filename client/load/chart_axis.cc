@@ -126,9 +126,11 @@ Axis RatioAxis(const std::string& label, double low, double high) {
 
 Axis PercentileAxis(const std::string& label, std::int64_t count) {
   Axis axis = {.label = label, .is_log = true, .low = 1};
-  axis.high = std::clamp(static_cast<double>(count), 10.0, 1e5);
+  const auto high = std::clamp<std::int64_t>(count, 10, 100'000);
+  axis.high = static_cast<double>(high);
   axis.ticks = {{1, "0"}, {2, "50"}};
-  for (double at = 10; at <= axis.high; at *= 10) {
+  for (std::int64_t one_of = 10; one_of <= high; one_of *= 10) {
+    const auto at = static_cast<double>(one_of);
     axis.ticks.push_back({at, absl::StrFormat("%.6g", 100 * (1 - 1 / at))});
   }
   return axis;

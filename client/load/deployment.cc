@@ -119,12 +119,13 @@ absl::StatusOr<std::unique_ptr<Deployment>> Deployment::Connect(
 }
 
 const std::shared_ptr<grpc::Channel>& Deployment::Next() {
-  const std::size_t count = channels_.size();
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t next = turn_++ % count;
-    if (healthy_[next]) return channels_[next];
+  std::size_t next = 0;
+  // Connect has made at least one.
+  for (std::size_t i = 0; i < channels_.size(); ++i) {
+    next = turn_++ % channels_.size();
+    if (healthy_[next]) break;
   }
-  return channels_[turn_++ % count];
+  return channels_[next];
 }
 
 void Deployment::RefreshHealth() {

@@ -31,10 +31,10 @@ sees that waits for answers before it goes on; the gap between the two is what
 such a client hides.</p>
 <p><strong>Refused</strong> requests were shed by the server
 (RESOURCE_EXHAUSTED), <strong>expired</strong> ones had no answer before their
-deadline, <strong>dropped</strong> ones were never sent because too many were in
-flight. The rate of the <strong>answered</strong> is that at which answers came,
-also those to requests of before. The <strong>knee</strong> is the highest load that held the
-objectives.</p>
+deadline, <strong>dropped</strong> ones were never sent because too many were
+in flight. The rate of the <strong>answered</strong> is that at which answers
+came, also those to requests of before. The <strong>knee</strong> is the highest
+load that held the objectives.</p>
 )html";
 
 std::string Card(const std::string& html) {

@@ -28,9 +28,9 @@ std::map<std::string, std::int64_t> MostFrequent(
     const std::map<std::string, std::int64_t>& messages) {
   std::vector<std::pair<std::string, std::int64_t>> sorted(messages.begin(),
                                                            messages.end());
-  std::stable_sort(
-      sorted.begin(), sorted.end(),
-      [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
+    return a.second != b.second ? a.second > b.second : a.first < b.first;
+  });
   std::map<std::string, std::int64_t> most;
   for (std::size_t i = 0; i < sorted.size(); ++i) {
     most[i < kMaxMessages ? sorted[i].first : kOthers] += sorted[i].second;
