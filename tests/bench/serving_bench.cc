@@ -22,7 +22,6 @@
 #include <thread>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "client/cpp/attention_client.h"
 #include "core/attention/isa.h"
 #include "core/base/cpu.h"
@@ -131,17 +130,6 @@ Turn RunServer(const ServerProcess& server, std::vector<Client>& clients,
           .client_cores = (OwnCpuSeconds() - own_cpu) / elapsed.count()};
 }
 
-// The address in "... ready grpc_port=N ...".
-std::string Target(const std::string& ready_line) {
-  const std::string name = "grpc_port=";
-  const std::size_t at = ready_line.find(name);
-  if (at == std::string::npos) {
-    Die(absl::InternalError("the server did not become ready"));
-  }
-  return absl::StrCat("127.0.0.1:",
-                      std::atoi(ready_line.c_str() + at + name.size()));
-}
-
 double Median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   return values[values.size() / 2];
@@ -157,7 +145,10 @@ void Run(Seconds length, int turns) {
   WriteModel(*workloads[0].model(), path);
   ServerProcess server({"--model=random=" + path, "--host=127.0.0.1",
                         "--grpc-port=0", "--metrics-port=-1"});
-  const std::string target = Target(server.WaitForLine(" ready "));
+  const std::string target = server.WaitForAddress();
+  if (target.empty()) {
+    Die(absl::InternalError("the server did not become ready"));
+  }
   auto engine = Engine::Create(EngineOptions());
   if (!engine.ok()) Die(engine.status());
   std::vector<Client> clients;

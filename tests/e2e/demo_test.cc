@@ -35,13 +35,7 @@ class DemoTest : public testing::Test {
   DemoTest()
       : server_({"--demo-model", "--host=127.0.0.1", "--grpc-port=0",
                  "--metrics-port=-1"}) {
-    const std::string line = server_.WaitForLine(" ready ");
-    const std::string name = "grpc_port=";
-    const std::size_t at = line.find(name);
-    if (at != std::string::npos) {
-      target_ = "127.0.0.1:" +
-                std::to_string(std::atoi(line.c_str() + at + name.size()));
-    }
+    target_ = server_.WaitForAddress();
   }
 
   CommandResult Client(const std::string& arguments) const {

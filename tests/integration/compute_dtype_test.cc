@@ -162,13 +162,10 @@ TEST(ComputeDTypeTest, AServerWithoutBf16DoesNotStartWithAModelInIt) {
 
 TEST(ComputeDTypeTest, AServerWithoutBf16RefusesRequestsForItAndServesOthers) {
   ServerProcess process(WithoutBf16({}));
-  const std::string line = process.WaitForLine(" ready ");
-  const std::string name = " grpc_port=";
-  const std::size_t at = line.find(name);
-  ASSERT_NE(at, std::string::npos) << process.log();
-  const int port = std::atoi(line.c_str() + at + name.size());
-  const auto stub = v1::AttentionService::NewStub(grpc::CreateChannel(
-      "127.0.0.1:" + std::to_string(port), grpc::InsecureChannelCredentials()));
+  const std::string address = process.WaitForAddress();
+  ASSERT_NE(address, "") << process.log();
+  const auto stub = v1::AttentionService::NewStub(
+      grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
   v1::AttendRequest request = SmallSdpaRequest();
   request.set_compute_dtype(v1::DTYPE_BF16);
   v1::Tensor contexts;

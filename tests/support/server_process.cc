@@ -59,6 +59,14 @@ std::string ServerProcess::WaitForLine(const std::string& text) {
   return "";
 }
 
+std::string ServerProcess::WaitForAddress() {
+  const std::string line = WaitForLine(" ready ");
+  const std::string name = "grpc_port=";
+  const std::size_t at = line.find(name);
+  if (at == std::string::npos) return "";
+  return absl::StrCat("127.0.0.1:", std::atoi(line.c_str() + at + name.size()));
+}
+
 double ServerProcess::CpuSeconds() const {
   std::ifstream file(absl::StrCat("/proc/", pid_, "/stat"));
   std::string line;

@@ -24,6 +24,10 @@ class ServerProcess {
   // ends before.
   std::string WaitForLine(const std::string& text);
 
+  // Waits until it serves. "127.0.0.1:PORT" of gRPC; empty when the log ends
+  // before.
+  std::string WaitForAddress();
+
   // CPU time that it has used, user and system.
   double CpuSeconds() const;
 

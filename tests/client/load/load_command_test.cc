@@ -200,18 +200,29 @@ TEST(LoadCommandTest, ASweepFindsTheKneeOfAKnownServer) {
   options.capacity = TimedService::Capacity{.servers = 2, .queue = 20};
   TimedService service(std::move(options));
   const std::string json = TempPath("sweep.json");
-  const CommandResult result = Load(
+  const std::string arguments =
       "sweep --quiet --arrivals constant --first-rate 30 --duration 1"
       " --warm-up 0.3 --recovery 1 --resolution 1.2 --slo p90=100ms,errors=1"
       " --target " +
-      service.address() + SmallRequests() + " --json " + Quoted(json));
-  EXPECT_TRUE(EndedWith(0, result)) << result.out << result.err;
-  const auto report = nlohmann::json::parse(ReadFile(json));
-  const double knee = report["sweep"]["knee_rate_per_s"];
+      service.address() + SmallRequests() + " --json " + Quoted(json);
+  // A busy machine makes the client too slow to tell, and then it says so.
+  constexpr int kRuns = 3;
+  CommandResult result;
+  nlohmann::json sweep = {{"limited_by", "client"}};
+  for (int run = 0; run < kRuns && sweep["limited_by"] == "client"; ++run) {
+    result = Load(arguments);
+    sweep = nlohmann::json::parse(ReadFile(json))["sweep"];
+  }
+  if (sweep["limited_by"] == "client") {
+    GTEST_SKIP() << "this machine is too busy to find a knee: " << result.out;
+  }
+  EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
+  EXPECT_EQ(sweep["limited_by"], "server") << result.out;
+  const double knee = sweep["knee_rate_per_s"];
   EXPECT_GE(knee, 75) << result.out;
   EXPECT_LE(knee, 105) << result.out;
   // The first one that the client cannot offer is the last one.
-  const auto& overloads = report["sweep"]["overloads"];
+  const auto& overloads = sweep["overloads"];
   ASSERT_FALSE(overloads.empty()) << result.out;
   EXPECT_TRUE(overloads.size() == 3 ||
               !overloads.back()["step"]["invalid"].empty())
@@ -235,12 +246,8 @@ TEST(LoadCommandTest, AComparisonTellsTheFasterServer) {
 TEST(LoadCommandTest, TheRealServersAnswersAreVerified) {
   ServerProcess server({"--demo-model", "--host=127.0.0.1", "--grpc-port=0",
                         "--metrics-port=-1"});
-  const std::string line = server.WaitForLine(" ready ");
-  const std::string name = "grpc_port=";
-  const std::size_t at = line.find(name);
-  ASSERT_NE(at, std::string::npos) << server.log();
-  const std::string target =
-      "127.0.0.1:" + std::to_string(std::atoi(line.c_str() + at + name.size()));
+  const std::string target = server.WaitForAddress();
+  ASSERT_NE(target, "") << server.log();
   // Of a stream it reads 32 requests that it has not answered.
   for (const auto& [streams, in_flight] :
        {std::pair("0", "10000"), std::pair("1", "32")}) {
