@@ -21,11 +21,15 @@ namespace {
 
 constexpr char kMethod[] = "/attention.v1.AttentionService/AttendStream";
 
+// A request of the pool, whose slices all that send it share.
+using Message = std::vector<grpc::Slice>;
+
 // One stream after another of the same place. Send may come from any thread,
 // completions come from one.
 class Stream {
  public:
-  explicit Stream(const CallerSetup& setup) : setup_(setup) {}
+  Stream(const CallerSetup& setup, const std::vector<Message>& messages)
+      : setup_(setup), messages_(messages) {}
 
   void Send(const Flight& flight) {
     const MutexLock lock(mutex_);
@@ -88,8 +92,7 @@ class Stream {
   grpc::ByteBuffer MessageOf(const Flight& flight, std::uint64_t id) const {
     v1::AttendRequest addition;
     addition.set_id(absl::StrCat(id));
-    std::vector<grpc::Slice> slices =
-        ToSlices(setup_.requests[flight.request].message);
+    Message slices = messages_[flight.request];
     slices.emplace_back(addition.SerializeAsString());
     return {slices.data(), slices.size()};
   }
@@ -197,6 +200,7 @@ class Stream {
   }
 
   const CallerSetup& setup_;
+  const std::vector<Message>& messages_;
   Event started_{*this, &Stream::OnStarted};
   Event wrote_{*this, &Stream::OnWrote};
   Event read_{*this, &Stream::OnRead};
@@ -222,8 +226,11 @@ class Stream {
 class StreamCaller final : public Caller {
  public:
   StreamCaller(CallerSetup setup, int streams) : setup_(std::move(setup)) {
+    for (const PreparedRequest& request : setup_.requests) {
+      messages_.push_back(ToSlices(request.message));
+    }
     for (int i = 0; i < streams; ++i) {
-      streams_.push_back(std::make_unique<Stream>(setup_));
+      streams_.push_back(std::make_unique<Stream>(setup_, messages_));
     }
   }
 
@@ -237,6 +244,7 @@ class StreamCaller final : public Caller {
 
  private:
   const CallerSetup setup_;
+  std::vector<Message> messages_;
   std::vector<std::unique_ptr<Stream>> streams_;
   std::atomic<std::size_t> turn_{0};
 };
