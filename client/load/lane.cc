@@ -56,11 +56,14 @@ Lane::~Lane() {
 void Lane::Start(SteadyClock::time_point start) {
   const std::int64_t max_kept_bytes =
       kMaxKeptBytes / setup_.lanes / static_cast<std::int64_t>(trials_.size());
-  for (const Trial& trial : trials_) {
-    starts_.push_back(start);
-    records_.emplace_back(trial, start, setup_.verify_share, max_kept_bytes,
-                          random_());
-    start += ToClock(trial.warm_up) + ToClock(trial.duration);
+  {
+    const MutexLock lock(mutex_);
+    for (const Trial& trial : trials_) {
+      starts_.push_back(start);
+      records_.emplace_back(trial, start, setup_.verify_share, max_kept_bytes,
+                            random_());
+      start += ToClock(trial.warm_up) + ToClock(trial.duration);
+    }
   }
   starts_.push_back(start);
   receiver_ = std::thread([this] { Receive(); });
