@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "server/options.h"
+#include "server/base/options.h"
 
 namespace attention {
 

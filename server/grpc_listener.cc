@@ -11,9 +11,9 @@
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
-#include "server/address.h"
-#include "server/attention_service.h"
-#include "server/library_logs.h"
+#include "server/base/address.h"
+#include "server/base/library_logs.h"
+#include "server/typed/attention_service.h"
 
 namespace attention {
 namespace {

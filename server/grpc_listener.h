@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "server/service_context.h"
+#include "server/request/service_context.h"
 
 namespace attention {
 

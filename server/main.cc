@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
+#include "server/base/log.h"
+#include "server/base/malloc_tuning.h"
+#include "server/base/signals.h"
 #include "server/flags.h"
-#include "server/log.h"
-#include "server/malloc_tuning.h"
 #include "server/server.h"
-#include "server/signals.h"
 
 namespace {
 

@@ -8,7 +8,7 @@
 
 #include "attention/v1/attention.pb.h"
 #include "core/attention/isa.h"
-#include "server/convert.h"
+#include "server/request/convert.h"
 
 namespace attention {
 namespace {

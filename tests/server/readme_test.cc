@@ -11,7 +11,7 @@
 #include "absl/strings/strip.h"
 #include "gtest/gtest.h"
 #include "server/flags.h"
-#include "server/metrics.h"
+#include "server/request/metrics.h"
 #include "tests/support/attend_requests.h"
 #include "tests/support/server_fixture.h"
 

@@ -17,7 +17,7 @@
 #include "absl/strings/strip.h"
 #include "grpcpp/create_channel.h"
 #include "grpcpp/security/credentials.h"
-#include "server/log.h"
+#include "server/base/log.h"
 #include "tests/support/slowdown.h"
 
 namespace attention {

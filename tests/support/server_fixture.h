@@ -7,7 +7,7 @@
 
 #include "attention/v1/attention.grpc.pb.h"
 #include "grpcpp/channel.h"
-#include "server/options.h"
+#include "server/base/options.h"
 #include "server/server.h"
 
 namespace attention {

@@ -1,0 +1,41 @@
+// AttendRequest -> sequences for the engine: all validation, no copies.
+#ifndef SERVER_REQUEST_CONVERT_H_
+#define SERVER_REQUEST_CONVERT_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "attention/v1/attention.pb.h"
+#include "core/attention/sequence.h"
+#include "server/request/convert_outputs.h"
+#include "server/request/model_widths.h"
+
+namespace attention {
+
+// What a request may hold at most.
+struct ConvertLimits {
+  std::int64_t max_response_bytes = 0;
+  std::int64_t max_sequences = 0;
+  std::int64_t max_tokens = 0;
+};
+
+// A request that the engine can take as it is.
+struct ConvertedRequest {
+  InputLayout layout{};
+  // Inputs point into the request, outputs into `outputs`.
+  std::vector<Sequence> sequences{};
+  Outputs outputs;
+};
+
+// InvalidArgument, naming the field, what it is and what is allowed, for every
+// request that can never succeed; FailedPrecondition for one whose
+// compute_dtype this CPU lacks; ResourceExhausted when `budget` has no room for
+// its answer. `request` must outlive the result.
+absl::StatusOr<ConvertedRequest> ConvertRequest(
+    const v1::AttendRequest& request, const ModelWidths& model,
+    const ConvertLimits& limits, MemoryBudget& budget);
+
+}  // namespace attention
+
+#endif  // SERVER_REQUEST_CONVERT_H_

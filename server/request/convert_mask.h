@@ -1,0 +1,30 @@
+// attn_mask of a request -> one mask view for each sequence.
+#ifndef SERVER_REQUEST_CONVERT_MASK_H_
+#define SERVER_REQUEST_CONVERT_MASK_H_
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "attention/v1/attention.pb.h"
+#include "core/attention/sequence.h"
+#include "server/request/convert_layout.h"
+
+namespace attention {
+
+// A mask that broadcasts to [batch, num_heads, q_len, kv_len] by strides of 0.
+struct BatchMask {
+  AttnMaskView first{};           // the mask of sequence 0
+  std::int64_t batch_stride = 0;  // elements
+
+  // The mask of sequence `b`; the view has no data when there is no mask.
+  AttnMaskView ForSequence(std::int64_t b) const;
+};
+
+// InvalidArgument unless the mask is boolean or floating and broadcastable, as
+// NumPy does it, aligned at the right. Points into `mask`.
+absl::StatusOr<BatchMask> ConvertMask(const v1::Tensor& mask,
+                                      const InputLayout& layout);
+
+}  // namespace attention
+
+#endif  // SERVER_REQUEST_CONVERT_MASK_H_
