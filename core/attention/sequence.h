@@ -6,15 +6,20 @@
 #include <cstdint>
 
 #include "core/tensor/dtype.h"
+#include "core/tensor/fragments.h"
 
 namespace attention {
 
 // Rows of a matrix in memory that the caller keeps alive. Row r starts
-// r * row_stride elements after `data`, which need not be aligned.
+// r * row_stride elements after `data`, which need not be aligned; with
+// `fragments`, that many elements after byte `first_byte` of them, and `data`
+// is null.
 struct RowsView {
   const std::byte* data = nullptr;
   DType dtype = DType::kF32;  // kF32, kF16 or kBF16
   std::int64_t row_stride = 0;
+  const Fragments* fragments = nullptr;
+  std::int64_t first_byte = 0;
 };
 
 struct MutableRowsView {

@@ -5,16 +5,19 @@
 #include <cstddef>
 
 #include "core/tensor/dtype.h"
+#include "core/tensor/fragments.h"
 #include "core/tensor/shape.h"
 
 namespace attention {
 
-// A contiguous, row-major tensor. `data` need not be aligned; whoever makes the
-// view has checked that the memory holds the whole shape.
+// A dense, row-major tensor. `data` need not be aligned; a tensor in pieces has
+// `fragments` instead. Whoever makes the view has checked that the memory holds
+// the whole shape.
 struct TensorView {
   DType dtype = DType::kF32;
   Shape shape{};
   const std::byte* data = nullptr;
+  const Fragments* fragments = nullptr;
 };
 
 }  // namespace attention
