@@ -28,12 +28,14 @@ absl::Status OutOfMemory() {
 
 Batch::Batch(RequestQueue::Taken taken, AlignedBuffer arena,
              Clock::TimePoint start)
-    : start_(start), arena_bytes_(taken.arena_bytes), arena_(std::move(arena)) {
+    : start_(start),
+      tokens_(taken.tokens),
+      arena_bytes_(taken.arena_bytes),
+      arena_(std::move(arena)) {
   for (QueuedRequest& queued : taken.batch) {
     const std::size_t sequences = queued.request.sequences.size();
     member_of_sequence_.insert(member_of_sequence_.end(), sequences,
                                static_cast<int>(members_.size()));
-    tokens_ += queued.tokens;
     Member member;
     member.unfinished_sequences = static_cast<std::int64_t>(sequences);
     member.queued = std::move(queued);

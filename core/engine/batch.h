@@ -78,7 +78,7 @@ class Batch {
   std::vector<Member> members_;
   std::vector<int> member_of_sequence_;
   const Clock::TimePoint start_;
-  std::int64_t tokens_ = 0;
+  const std::int64_t tokens_;
   const std::int64_t arena_bytes_;
   double cost_ = 0;
   AlignedBuffer arena_;

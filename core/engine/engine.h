@@ -27,6 +27,9 @@ struct EngineStats {
 //
 // LATENCY. A request is batched the moment a worker is free; nothing ever waits
 // for company. BACKPRESSURE. Submit never blocks; what does not fit is refused.
+// PRIORITY. It orders what waits, strictly: a lower one may starve, until its
+// deadline. What runs is not interrupted, and shares the workers whatever its
+// priority; what waits is not driven out of a full queue by what comes later.
 // ISOLATION. A sequence gives bitwise the same answer in any batch, with any
 // number of workers.
 class Engine {
@@ -46,8 +49,8 @@ class Engine {
 
   // Takes the request; request.done says how it ended:
   //   OK                 the outputs are written
-  //   InvalidArgument    no sequences, one without queries, or more than a
-  //                      batch or the queue can ever hold
+  //   InvalidArgument    no sequences, one without queries, more than a batch
+  //                      or the queue can ever hold, or no such priority
   //   ResourceExhausted  the queue is full, or memory is
   //   DeadlineExceeded   expired, waiting or half done
   //   Cancelled          cancelled, waiting or half done

@@ -40,6 +40,8 @@ struct AttentionRequest {
   AttentionSpec sdpa_spec{};
   // At least one, each with at least one query.
   std::vector<Sequence> sequences{};
+  // priority.h; what a front got, unchecked, as the engine checks it.
+  std::uint64_t priority = 0;
   Clock::TimePoint deadline = Clock::TimePoint::max();
   // Set by the caller, at any time, when nobody waits for the answer any more.
   std::shared_ptr<const std::atomic<bool>> cancelled{};

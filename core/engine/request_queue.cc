@@ -14,6 +14,13 @@ bool SameModel(const AttentionRequest& a, const AttentionRequest& b) {
          (a.model != nullptr || a.sdpa_spec == b.sdpa_spec);
 }
 
+// REQUIRES: a valid priority.
+std::size_t LevelOf(const AttentionRequest& request) {
+  const std::uint64_t priority =
+      request.priority == 0 ? kDefaultPriority : request.priority;
+  return static_cast<std::size_t>(priority - 1);
+}
+
 }  // namespace
 
 absl::Status StillWanted(const AttentionRequest& request,
@@ -32,6 +39,12 @@ absl::Status StillWanted(const AttentionRequest& request,
 
 absl::Status RequestQueue::Admit(const QueuedRequest& request) const {
   const std::int64_t tokens = request.tokens;
+  if (request.request.priority > kPriorityLevels) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("priority: it is ", request.request.priority,
+                     ", allowed is 1, which goes first, to ", kPriorityLevels,
+                     ", or 0 for the default, ", kDefaultPriority));
+  }
   if (tokens > options_.max_batch_tokens) {
     return absl::InvalidArgumentError(absl::StrCat(
         "request: it holds ", tokens, " tokens, a batch holds ",
@@ -58,70 +71,95 @@ absl::Status RequestQueue::Admit(const QueuedRequest& request) const {
 }
 
 void RequestQueue::Push(QueuedRequest request) {
+  ++size_;
   tokens_ += request.tokens;
-  requests_.push_back(std::move(request));
+  levels_[LevelOf(request.request)].push_back(std::move(request));
 }
 
 bool RequestQueue::CanTake(std::int64_t arena_bytes) const {
-  return !requests_.empty() && requests_.front().arena_bytes <= arena_bytes;
+  for (const Level& level : levels_) {
+    if (!level.empty()) return level.front().arena_bytes <= arena_bytes;
+  }
+  return false;
 }
 
 RequestQueue::Taken RequestQueue::Take(Clock::TimePoint now,
                                        std::int64_t arena_bytes) {
   Taken taken;
+  for (Level& level : levels_) {
+    if (!TakeFrom(level, now, arena_bytes, taken)) break;
+  }
+  return taken;
+}
+
+bool RequestQueue::TakeFrom(Level& level, Clock::TimePoint now,
+                            std::int64_t arena_bytes, Taken& taken) {
   // Requests of other models, which keep their places.
   std::vector<QueuedRequest> passed;
-  std::int64_t tokens = 0;
-  while (!requests_.empty() && static_cast<std::int64_t>(taken.batch.size()) <
-                                   options_.max_batch_requests) {
-    QueuedRequest& next = requests_.front();
+  bool open = true;
+  while (open && !level.empty()) {
+    QueuedRequest& next = level.front();
     absl::Status wanted = StillWanted(next.request, now);
     if (!wanted.ok()) {
-      tokens_ -= next.tokens;
+      Forget(next);
       taken.dropped.emplace_back(std::move(next), std::move(wanted));
     } else if (!taken.batch.empty() &&
                !SameModel(taken.batch.front().request, next.request)) {
       passed.push_back(std::move(next));
-    } else if (tokens + next.tokens > options_.max_batch_tokens ||
+    } else if (taken.tokens + next.tokens > options_.max_batch_tokens ||
                taken.arena_bytes + next.arena_bytes > arena_bytes) {
-      // What does not fit closes the batch: nobody is overtaken by a smaller
-      // request of the same model.
+      // What does not fit closes the batch: nobody is overtaken by a later or
+      // lower request of the same model, however small.
+      open = false;
       break;
     } else {
-      tokens_ -= next.tokens;
-      tokens += next.tokens;
+      Forget(next);
+      taken.tokens += next.tokens;
       taken.arena_bytes += next.arena_bytes;
       taken.batch.push_back(std::move(next));
+      open = static_cast<std::int64_t>(taken.batch.size()) <
+             options_.max_batch_requests;
     }
-    requests_.pop_front();
+    level.pop_front();
   }
-  requests_.insert(requests_.begin(), std::make_move_iterator(passed.begin()),
-                   std::make_move_iterator(passed.end()));
-  return taken;
+  level.insert(level.begin(), std::make_move_iterator(passed.begin()),
+               std::make_move_iterator(passed.end()));
+  return open;
 }
 
 RequestQueue::Dropped RequestQueue::DropUnwanted(Clock::TimePoint now) {
   Dropped dropped;
-  std::deque<QueuedRequest> left;
-  for (QueuedRequest& queued : requests_) {
-    absl::Status wanted = StillWanted(queued.request, now);
-    if (wanted.ok()) {
-      left.push_back(std::move(queued));
-    } else {
-      tokens_ -= queued.tokens;
-      dropped.emplace_back(std::move(queued), std::move(wanted));
+  for (Level& level : levels_) {
+    Level left;
+    for (QueuedRequest& queued : level) {
+      absl::Status wanted = StillWanted(queued.request, now);
+      if (wanted.ok()) {
+        left.push_back(std::move(queued));
+      } else {
+        Forget(queued);
+        dropped.emplace_back(std::move(queued), std::move(wanted));
+      }
     }
+    level = std::move(left);
   }
-  requests_ = std::move(left);
   return dropped;
 }
 
 std::vector<QueuedRequest> RequestQueue::Clear() {
-  std::vector<QueuedRequest> all(std::make_move_iterator(requests_.begin()),
-                                 std::make_move_iterator(requests_.end()));
-  requests_.clear();
+  std::vector<QueuedRequest> all;
+  for (Level& level : levels_) {
+    all.insert(all.end(), std::make_move_iterator(level.begin()),
+               std::make_move_iterator(level.end()));
+    level.clear();
+  }
+  size_ = 0;
   tokens_ = 0;
   return all;
+}
+
+void RequestQueue::Forget(const QueuedRequest& request) {
+  --size_;
+  tokens_ -= request.tokens;
 }
 
 }  // namespace attention

@@ -32,6 +32,7 @@ class BatchTest : public testing::Test {
 
   Batch Start(std::vector<QueuedRequest> requests) {
     RequestQueue::Taken taken;
+    for (const QueuedRequest& queued : requests) taken.tokens += queued.tokens;
     taken.batch = std::move(requests);
     Batch batch(std::move(taken), AlignedBuffer(), clock_.Now());
     EXPECT_TRUE(batch.Plan(kernel_, 1).ok());

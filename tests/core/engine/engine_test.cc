@@ -102,6 +102,39 @@ TEST_F(EngineTest, WhatWaitedBecomesOneBatch) {
               ElementsAre(ElementsAre(1), ElementsAre(5, 6)));
 }
 
+TEST_F(EngineTest, WhatWaitsRunsByPriority) {
+  Occupy();
+  // The first two do not fit one batch.
+  std::promise<absl::Status> low;
+  std::promise<absl::Status> high;
+  std::promise<absl::Status> middle;
+  const auto submit = [this](std::int64_t length, std::uint64_t priority,
+                             std::promise<absl::Status>& end) {
+    AttentionRequest request = Request(length, end);
+    request.priority = priority;
+    engine_->Submit(std::move(request));
+  };
+  submit(20, 5, low);
+  submit(90, 1, high);
+  submit(30, 0, middle);
+  Permit(8);
+  EXPECT_TRUE(End(high).ok());
+  EXPECT_TRUE(End(middle).ok());
+  EXPECT_TRUE(End(low).ok());
+  EXPECT_THAT(kernel_.batches(), ElementsAre(ElementsAre(1), ElementsAre(90),
+                                             ElementsAre(30, 20)));
+}
+
+TEST_F(EngineTest, APriorityThatThereIsNotIsRefused) {
+  std::promise<absl::Status> end;
+  AttentionRequest request = Request(5, end);
+  request.priority = 6;
+  engine_->Submit(std::move(request));
+  const absl::Status status = End(end);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(status.message(), HasSubstr("priority: it is 6, allowed is 1"));
+}
+
 TEST_F(EngineTest, AFullQueueRefusesAtOnce) {
   Occupy();
   std::promise<absl::Status> waiting[3];

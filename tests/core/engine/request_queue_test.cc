@@ -5,6 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <limits>
+#include <random>
+
 #include "tests/support/fake_clock.h"
 
 namespace attention {
@@ -40,6 +44,13 @@ class RequestQueueTest : public testing::Test {
   }
 
   RequestQueue::Taken Take() { return queue_.Take(clock_.Now(), kMiB * 100); }
+
+  QueuedRequest Prioritized(std::uint64_t priority, std::int64_t tokens,
+                            std::int64_t head_dim = 8) {
+    QueuedRequest queued = Request(tokens, head_dim);
+    queued.request.priority = priority;
+    return queued;
+  }
 
   static std::vector<std::int64_t> Tokens(
       const std::vector<QueuedRequest>& requests) {
@@ -190,11 +201,205 @@ TEST_F(RequestQueueTest, DropUnwantedLeavesTheOthersInOrder) {
   EXPECT_THAT(Tokens(Take().batch), ElementsAre(1, 3));
 }
 
+TEST_F(RequestQueueTest, TakesAHigherPriorityFirst) {
+  // Each of another model, so that none shares a batch.
+  queue_.Push(Prioritized(5, 1, 16));
+  queue_.Push(Prioritized(2, 2, 32));
+  queue_.Push(Prioritized(4, 3, 64));
+  queue_.Push(Prioritized(1, 4, 128));
+
+  EXPECT_THAT(Tokens(Take().batch), ElementsAre(4));
+  EXPECT_THAT(Tokens(Take().batch), ElementsAre(2));
+  EXPECT_THAT(Tokens(Take().batch), ElementsAre(3));
+  EXPECT_THAT(Tokens(Take().batch), ElementsAre(1));
+  EXPECT_TRUE(queue_.empty());
+  EXPECT_EQ(queue_.tokens(), 0);
+}
+
+TEST_F(RequestQueueTest, TakesTheOldestOfAPriorityFirst) {
+  queue_.Push(Prioritized(4, 5));
+  queue_.Push(Prioritized(2, 6));
+  queue_.Push(Prioritized(2, 7));
+  queue_.Push(Prioritized(2, 8));
+
+  EXPECT_THAT(Tokens(Take().batch), ElementsAre(6));
+  EXPECT_THAT(Tokens(Take().batch), ElementsAre(7));
+  EXPECT_THAT(Tokens(Take().batch), ElementsAre(8));
+  EXPECT_THAT(Tokens(Take().batch), ElementsAre(5));
+}
+
+TEST_F(RequestQueueTest, WithoutAPriorityItIs3) {
+  queue_.Push(Prioritized(4, 1, 16));
+  queue_.Push(Prioritized(0, 2));
+  queue_.Push(Prioritized(3, 3));
+  queue_.Push(Prioritized(2, 4, 16));
+
+  EXPECT_THAT(Tokens(Take().batch), ElementsAre(4, 1));
+  EXPECT_THAT(Tokens(Take().batch), ElementsAre(2, 3));
+}
+
+TEST_F(RequestQueueTest, FillsABatchWithLowerPrioritiesOfTheSameModel) {
+  queue_.Push(Prioritized(5, 1));
+  queue_.Push(Prioritized(2, 2, 16));
+  queue_.Push(Prioritized(4, 3));
+  queue_.Push(Prioritized(1, 4));
+
+  EXPECT_THAT(Tokens(Take().batch), ElementsAre(4, 3, 1));
+  EXPECT_THAT(Tokens(Take().batch), ElementsAre(2));
+}
+
+TEST_F(RequestQueueTest, ALowerPriorityDoesNotOvertakeWhatDoesNotFit) {
+  queue_.Push(Prioritized(5, 1));
+  queue_.Push(Prioritized(2, 8));
+  queue_.Push(Prioritized(1, 6));
+
+  EXPECT_THAT(Tokens(Take().batch), ElementsAre(6));
+  EXPECT_THAT(Tokens(Take().batch), ElementsAre(8, 1));
+}
+
+TEST_F(RequestQueueTest, AFullBatchTakesNoLowerPriority) {
+  queue_.Push(Prioritized(5, 1));
+  for (int i = 0; i < 3; ++i) queue_.Push(Prioritized(1, 2));
+
+  EXPECT_THAT(Tokens(Take().batch), ElementsAre(2, 2, 2));
+  EXPECT_THAT(Tokens(Take().batch), ElementsAre(1));
+}
+
+TEST_F(RequestQueueTest, AHigherPriorityThatLacksMemoryIsNotOvertaken) {
+  queue_.Push(Prioritized(2, 1));
+  QueuedRequest large = Prioritized(1, 1);
+  large.arena_bytes = 2 * kMiB;
+  queue_.Push(std::move(large));
+
+  EXPECT_FALSE(queue_.CanTake(kMiB));
+  EXPECT_TRUE(queue_.CanTake(2 * kMiB));
+}
+
+TEST_F(RequestQueueTest, DropsWhatExpiredOfEveryPriorityOnTheWay) {
+  for (const std::uint64_t priority : {1, 3, 5}) {
+    QueuedRequest late = Prioritized(priority, 1);
+    late.request.deadline = clock_.Now() + milliseconds(5);
+    queue_.Push(std::move(late));
+  }
+  queue_.Push(Prioritized(4, 2));
+  clock_.Advance(milliseconds(5));
+
+  const RequestQueue::Taken taken = Take();
+
+  EXPECT_THAT(Tokens(taken.batch), ElementsAre(2));
+  EXPECT_THAT(taken.dropped, SizeIs(3));
+  EXPECT_TRUE(queue_.empty());
+}
+
+TEST_F(RequestQueueTest, DropsWhatExpiredAlthoughHigherPrioritiesWait) {
+  queue_.Push(Prioritized(1, 1));
+  QueuedRequest late = Prioritized(5, 2);
+  late.request.deadline = clock_.Now();
+  queue_.Push(std::move(late));
+
+  EXPECT_THAT(queue_.DropUnwanted(clock_.Now()), SizeIs(1));
+  EXPECT_EQ(queue_.size(), 1);
+  EXPECT_EQ(queue_.tokens(), 1);
+}
+
+TEST_F(RequestQueueTest, AFullQueueRefusesTheHighestPriorityToo) {
+  for (int i = 0; i < 4; ++i) queue_.Push(Prioritized(5, 1));
+
+  EXPECT_EQ(queue_.Admit(Prioritized(1, 1)).code(),
+            absl::StatusCode::kResourceExhausted);
+}
+
+TEST_F(RequestQueueTest, RefusesAPriorityThatThereIsNot) {
+  EXPECT_TRUE(queue_.Admit(Prioritized(5, 1)).ok());
+  EXPECT_EQ(queue_.Admit(Prioritized(6, 1)),
+            absl::InvalidArgumentError(
+                "priority: it is 6, allowed is 1, which goes first, to 5, or 0 "
+                "for the default, 3"));
+  constexpr auto kLargest = std::numeric_limits<std::uint64_t>::max();
+  EXPECT_THAT(queue_.Admit(Prioritized(kLargest, 1)).message(),
+              HasSubstr("priority: it is 18446744073709551615, allowed"));
+}
+
+// The same rule said in another way: of a sorted list, the first request and
+// those of its model after it, until one does not fit.
+class SortedList {
+ public:
+  void Push(std::uint64_t priority, const QueuedRequest& request) {
+    const Waiting waiting{priority, request.request.sdpa_spec.head_dim,
+                          request.tokens, request.arrival};
+    const auto later = std::find_if(
+        list_.begin(), list_.end(),
+        [&](const Waiting& other) { return other.priority > priority; });
+    list_.insert(later, waiting);
+  }
+
+  // The arrivals of the next batch.
+  std::vector<Clock::TimePoint> Take(const EngineOptions& options) {
+    std::vector<Clock::TimePoint> batch;
+    std::vector<Waiting> left;
+    std::int64_t tokens = 0;
+    bool open = true;
+    for (const Waiting& waiting : list_) {
+      const bool same = waiting.head_dim == list_.front().head_dim;
+      const bool fits = std::ssize(batch) < options.max_batch_requests &&
+                        tokens + waiting.tokens <= options.max_batch_tokens;
+      open = open && (fits || !same);
+      if (open && same) {
+        tokens += waiting.tokens;
+        batch.push_back(waiting.arrival);
+      } else {
+        left.push_back(waiting);
+      }
+    }
+    list_ = std::move(left);
+    return batch;
+  }
+
+ private:
+  struct Waiting {
+    std::uint64_t priority = 0;
+    std::int64_t head_dim = 0;
+    std::int64_t tokens = 0;
+    Clock::TimePoint arrival{};
+  };
+
+  std::vector<Waiting> list_;
+};
+
+TEST_F(RequestQueueTest, RandomRequestsLeaveAsFromASortedList) {
+  const unsigned seed = std::random_device()();
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::mt19937 random(seed);
+  const auto draw = [&random](int low, int high) {
+    return std::uniform_int_distribution<int>(low, high)(random);
+  };
+  SortedList list;
+  for (int step = 0; step < 5000; ++step) {
+    // An arrival is a name, too.
+    clock_.Advance(milliseconds(1));
+    const auto priority = static_cast<std::uint64_t>(draw(1, 5));
+    const QueuedRequest request =
+        Prioritized(priority, draw(1, 8), 8LL * draw(1, 2));
+    if (draw(0, 2) > 0 && queue_.Admit(request).ok()) {
+      list.Push(priority, request);
+      queue_.Push(Prioritized(priority, request.tokens,
+                              request.request.sdpa_spec.head_dim));
+      continue;
+    }
+    std::vector<Clock::TimePoint> batch;
+    for (const QueuedRequest& queued : Take().batch) {
+      batch.push_back(queued.arrival);
+    }
+    ASSERT_EQ(batch, list.Take(Options())) << "step " << step;
+  }
+}
+
 TEST_F(RequestQueueTest, ClearTakesEverything) {
   queue_.Push(Request(1));
   queue_.Push(Request(2, 16));
+  queue_.Push(Prioritized(1, 3));
 
-  EXPECT_THAT(Tokens(queue_.Clear()), ElementsAre(1, 2));
+  EXPECT_THAT(Tokens(queue_.Clear()), ElementsAre(3, 1, 2));
   EXPECT_TRUE(queue_.empty());
   EXPECT_EQ(queue_.tokens(), 0);
 }
