@@ -1,5 +1,6 @@
 #include "server/server.h"
 
+#include <atomic>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -53,6 +54,8 @@ class Server::Impl {
   OpenRequests open_requests_;
   MemoryBudget budget_{options_.max_inflight_bytes};
   std::unique_ptr<Metrics> metrics_;
+  ModelStatistics statistics_;
+  std::atomic<bool> ready_ = false;
   std::unique_ptr<GrpcListener> listener_;
   int metrics_port_ = -1;
   bool stopped_ = false;
@@ -79,7 +82,9 @@ absl::Status Server::Impl::Start() {
                                        .engine = *engine_,
                                        .metrics = *metrics_,
                                        .open_requests = open_requests_,
-                                       .budget = budget_}));
+                                       .budget = budget_,
+                                       .statistics = statistics_,
+                                       .ready = ready_}));
   if (options_.metrics_port >= 0) {
     ATTENTION_ASSIGN_OR_RETURN(
         metrics_port_, metrics_->Serve(options_.host, options_.metrics_port));
@@ -151,12 +156,14 @@ void Server::Impl::LogStart() const {
 
 absl::Status Server::Impl::WarmUp() {
   ATTENTION_RETURN_IF_ERROR(attention::WarmUp(*engine_, registry_.List()));
+  ready_ = true;
   listener_->SetServing(true);
   return absl::OkStatus();
 }
 
 void Server::Impl::Stop() {
   if (std::exchange(stopped_, true) || listener_ == nullptr) return;
+  ready_ = false;
   listener_->SetServing(false);
   Log(LogLevel::kInfo, "stopping",
       {{"drain_delay_seconds", options_.drain_delay_seconds},

@@ -3,10 +3,7 @@
 #include <chrono>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "attention/v1/attention.pb.h"
 #include "core/base/status_macros.h"
-#include "grpcpp/impl/codegen/proto_utils.h"
 #include "server/base/log.h"
 #include "server/request/convert.h"
 
@@ -14,70 +11,61 @@ namespace attention {
 namespace {
 
 // Everything that has to live until the engine is done.
-struct AttendCall {
+struct OpenCall {
   const ServiceContext& context;
   AttendDone done;
-  Clock::TimePoint deadline;
-  Clock::TimePoint arrival = SystemClock().Now();
-  // Of the request; the outputs have their own.
+  AttendCall call;
+  // Of the message; the outputs have their own.
   std::shared_ptr<const MemoryBudget::Reservation> reservation{};
-  v1::AttendRequest request{};
   InputLayout layout{};
   std::optional<Outputs> outputs{};
   std::string model_label = kUnknownModelLabel;
+  // When it was given to the engine.
+  Clock::TimePoint submitted{};
 };
 
-absl::StatusOr<ModelWidths> FindModel(AttendCall& call,
+absl::StatusOr<ModelWidths> FindModel(OpenCall& open,
                                       std::shared_ptr<const Model>& model) {
-  const std::string& name = call.request.model();
+  const std::string& name = open.call.model;
   if (name.empty()) {
     return absl::InvalidArgumentError(
         "model: empty, name one that ListModels lists");
   }
   ModelWidths widths{.name = name, .is_sdpa = name == kSdpaModelName};
   if (!widths.is_sdpa) {
-    ATTENTION_ASSIGN_OR_RETURN(model, call.context.registry.Find(name));
+    ATTENTION_ASSIGN_OR_RETURN(model, open.context.registry.Find(name));
     widths.spec = model->spec();
     widths.embed_dim = model->embed_dim();
     widths.kdim = model->kdim();
     widths.vdim = model->vdim();
   }
-  call.model_label = name;
+  open.model_label = name;
   return widths;
 }
 
-// What the engine takes, all but the time limits and `done`.
-absl::StatusOr<AttentionRequest> Convert(grpc::ByteBuffer* bytes,
-                                         AttendCall& call) {
-  const auto request_bytes = static_cast<std::int64_t>(bytes->Length());
-  const grpc::Status parsed =
-      grpc::SerializationTraits<v1::AttendRequest>::Deserialize(bytes,
-                                                                &call.request);
-  if (!parsed.ok()) {
-    // What a broken message left behind is nobody's id or model.
-    call.request.Clear();
-    return absl::InvalidArgumentError(
-        "request: not an attention.v1.AttendRequest, its bytes do not parse");
-  }
-  // In memory they may take eight times what they take on the wire.
-  call.request.DiscardUnknownFields();
+// What the engine takes, all but `done`.
+absl::StatusOr<AttentionRequest> Convert(OpenCall& open) {
+  const AttendCall& call = open.call;
+  const ServiceContext& context = open.context;
   AttentionRequest request;
   ATTENTION_ASSIGN_OR_RETURN(const ModelWidths widths,
-                             FindModel(call, request.model));
-  ATTENTION_ASSIGN_OR_RETURN(call.reservation,
-                             call.context.budget.Reserve(request_bytes));
-  const ServerOptions& options = call.context.options;
+                             FindModel(open, request.model));
+  ATTENTION_ASSIGN_OR_RETURN(open.reservation,
+                             context.budget.Reserve(call.message_bytes));
   ATTENTION_ASSIGN_OR_RETURN(
       ConvertedRequest converted,
-      ConvertRequest(call.request, widths,
-                     {.max_response_bytes = options.max_response_bytes,
-                      .max_sequences = options.max_sequences,
-                      .max_tokens = options.engine.max_batch_tokens},
-                     call.context.budget));
+      ConvertRequest(call.inputs, widths,
+                     {.max_response_bytes = context.options.max_response_bytes,
+                      .max_sequences = context.options.max_sequences,
+                      .max_tokens = context.options.engine.max_batch_tokens},
+                     context.budget));
   request.sdpa_spec = converted.layout.spec;
   request.sequences = std::move(converted.sequences);
-  call.outputs.emplace(std::move(converted.outputs));
-  call.layout = std::move(converted.layout);
+  request.priority = call.priority;
+  request.deadline = call.deadline;
+  request.cancelled = call.cancelled;
+  open.outputs.emplace(std::move(converted.outputs));
+  open.layout = std::move(converted.layout);
   return request;
 }
 
@@ -103,54 +91,84 @@ absl::Status NameTimeout(const absl::Status& status, const AttendCall& call) {
       "the client cancelled the request at its deadline");
 }
 
+void Count(const ServiceContext& context, const std::string& model_label,
+           const std::string& id, std::int64_t tokens,
+           const absl::Status& status, const AttentionTiming& timing) {
+  context.metrics.CountRequest(model_label, status, tokens, timing);
+  if (status.ok()) return;
+  Log(LogLevel::kDebug, "request_failed",
+      {{"model", model_label},
+       {"id", id},
+       {"code", absl::StatusCodeToString(status.code())},
+       {"message", std::string(status.message())}});
+}
+
+void Record(const OpenCall& open, const absl::Status& status,
+            const AttentionTiming& timing, Clock::TimePoint computed) {
+  if (open.model_label == kUnknownModelLabel) return;
+  const Clock::TimePoint now = SystemClock().Now();
+  open.context.statistics.Record(open.model_label,
+                                 {.ok = status.ok(),
+                                  .total = now - open.call.arrival,
+                                  .input = open.submitted - open.call.arrival,
+                                  .queue = timing.queue,
+                                  .compute = timing.compute,
+                                  .output = now - computed,
+                                  .sequences = open.layout.q_rows.batch(),
+                                  .batch_requests = timing.batch_requests});
+}
+
 void Finish(const absl::Status& engine_status, const AttentionTiming& timing,
-            std::unique_ptr<AttendCall> call) {
-  const absl::Status status = NameTimeout(engine_status, *call);
-  call->context.metrics.CountRequest(call->model_label, status,
-                                     call->layout.tokens, timing);
-  ShortenId(*call->request.mutable_id());
-  if (!status.ok()) {
-    Log(LogLevel::kDebug, "request_failed",
-        {{"model", call->model_label},
-         {"id", call->request.id()},
-         {"code", absl::StatusCodeToString(status.code())},
-         {"message", std::string(status.message())}});
-  }
-  AttendResult result{.status = status,
-                      .id = std::move(*call->request.mutable_id()),
+            std::unique_ptr<OpenCall> open) {
+  const Clock::TimePoint computed = SystemClock().Now();
+  AttendResult result{.status = NameTimeout(engine_status, open->call),
+                      .id = std::move(open->call.inputs.id),
                       .timing = timing};
-  if (status.ok()) {
+  ShortenId(result.id);
+  Count(open->context, open->model_label, result.id, open->layout.tokens,
+        result.status, timing);
+  if (result.status.ok()) {
     // Not before: requests that fail do not need it.
-    call->outputs->ZeroPadding(call->layout);
-    result.outputs = std::move(call->outputs);
+    open->outputs->ZeroPadding(open->layout);
+    result.outputs = std::move(open->outputs);
   }
-  AttendDone done = std::move(call->done);
+  Record(*open, result.status, timing, computed);
+  AttendDone done = std::move(open->done);
   // The request's megabytes go before the answer's are sent.
-  call.reset();
+  open.reset();
   std::move(done)(std::move(result));
 }
 
 }  // namespace
 
-void StartAttend(const ServiceContext& context, grpc::ByteBuffer* bytes,
-                 Clock::TimePoint deadline,
-                 std::shared_ptr<const std::atomic<bool>> cancelled,
+void StartAttend(const ServiceContext& context, AttendCall call,
                  AttendDone done) {
-  auto call = std::make_unique<AttendCall>(AttendCall{
-      .context = context, .done = std::move(done), .deadline = deadline});
-  absl::StatusOr<AttentionRequest> request = Convert(bytes, *call);
+  auto open = std::make_unique<OpenCall>(OpenCall{
+      .context = context, .done = std::move(done), .call = std::move(call)});
+  absl::StatusOr<AttentionRequest> request = Convert(*open);
   if (!request.ok()) {
-    Finish(request.status(), {}, std::move(call));
+    Finish(request.status(), {}, std::move(open));
     return;
   }
-  request->deadline = deadline;
-  request->cancelled = std::move(cancelled);
-  request->done = [call = std::move(call)](
+  open->submitted = SystemClock().Now();
+  request->done = [open = std::move(open)](
                       const absl::Status& status,
                       const AttentionTiming& timing) mutable {
-    Finish(status, timing, std::move(call));
+    Finish(status, timing, std::move(open));
   };
   context.engine.Submit(*std::move(request));
+}
+
+void RefuseAttend(const ServiceContext& context, const std::string& model,
+                  const std::string& id, const absl::Status& status,
+                  AttendDone done) {
+  AttendResult result{.status = status, .id = id};
+  ShortenId(result.id);
+  const bool is_known =
+      model == kSdpaModelName || context.registry.Find(model).ok();
+  Count(context, is_known ? model : kUnknownModelLabel, result.id, 0, status,
+        {});
+  std::move(done)(std::move(result));
 }
 
 }  // namespace attention

@@ -1,21 +1,40 @@
-// One request for attention, from its bytes to its result.
+// One request for attention, from what its message asks for to its result.
 #ifndef SERVER_REQUEST_ATTEND_H_
 #define SERVER_REQUEST_ATTEND_H_
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "core/base/clock.h"
 #include "core/engine/request.h"
-#include "grpcpp/support/byte_buffer.h"
 #include "server/request/convert_outputs.h"
+#include "server/request/request_inputs.h"
 #include "server/request/service_context.h"
 
 namespace attention {
+
+// A request as its protocol has read it.
+struct AttendCall {
+  std::string model{};
+  RequestInputs inputs{};
+  // What `inputs` point into, and what else has to live until the engine is
+  // done.
+  std::shared_ptr<const void> message{};
+  // What that takes, counted against --max-inflight-bytes.
+  std::int64_t message_bytes = 0;
+  // As the client says it, see core/engine/priority.h.
+  std::uint64_t priority = 0;
+  Clock::TimePoint arrival{};
+  Clock::TimePoint deadline = Clock::TimePoint::max();
+  // May become true at any time.
+  std::shared_ptr<const std::atomic<bool>> cancelled{};
+};
 
 // How a request ended.
 struct AttendResult {
@@ -30,13 +49,15 @@ struct AttendResult {
 // Called exactly once, on a worker thread or inside StartAttend.
 using AttendDone = absl::AnyInvocable<void(AttendResult) &&>;
 
-// The same for both rpcs: reads an AttendRequest from `bytes`, which it
-// clears, validates it, gives it to the engine and counts how it ended.
-// `cancelled` may become true at any time.
-void StartAttend(const ServiceContext& context, grpc::ByteBuffer* bytes,
-                 Clock::TimePoint deadline,
-                 std::shared_ptr<const std::atomic<bool>> cancelled,
+// Validates a request, gives it to the engine and counts how it ended.
+void StartAttend(const ServiceContext& context, AttendCall call,
                  AttendDone done);
+
+// The same for a request that its protocol has refused: counts it and calls
+// `done` with `status`.
+void RefuseAttend(const ServiceContext& context, const std::string& model,
+                  const std::string& id, const absl::Status& status,
+                  AttendDone done);
 
 }  // namespace attention
 

@@ -12,27 +12,27 @@
 namespace attention {
 namespace {
 
-absl::Status CheckId(const v1::AttendRequest& request) {
-  if (static_cast<std::int64_t>(request.id().size()) <= kMaxIdBytes) {
+absl::Status CheckId(const RequestInputs& inputs) {
+  if (static_cast<std::int64_t>(inputs.id.size()) <= kMaxIdBytes) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(absl::StrCat(
-      "id: ", request.id().size(), " bytes, allowed are ", kMaxIdBytes));
+      "id: ", inputs.id.size(), " bytes, allowed are ", kMaxIdBytes));
 }
 
-absl::StatusOr<double> ConvertScale(const v1::AttendRequest& request,
+absl::StatusOr<double> ConvertScale(const RequestInputs& inputs,
                                     const AttentionSpec& spec) {
-  if (!request.has_scale()) return spec.DefaultScale();
-  if (std::isfinite(request.scale())) return request.scale();
+  if (!inputs.scale.has_value()) return spec.DefaultScale();
+  if (std::isfinite(*inputs.scale)) return *inputs.scale;
   return absl::InvalidArgumentError(
-      absl::StrCat("scale is ", request.scale(),
+      absl::StrCat("scale is ", *inputs.scale,
                    ", it must be finite; leave it out for "
                    "1 / sqrt(head_dim)"));
 }
 
-absl::Status CheckResidual(const v1::AttendRequest& request,
+absl::Status CheckResidual(const RequestInputs& inputs,
                            const InputLayout& layout) {
-  if (!request.residual() || layout.contexts_width == layout.q_width) {
+  if (!inputs.residual || layout.contexts_width == layout.q_width) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(
@@ -45,30 +45,37 @@ RowsView RowsOf(const TensorView& tensor, const RowsLayout& rows,
                 std::int64_t width, std::int64_t b) {
   const auto size = static_cast<std::int64_t>(DTypeSize(tensor.dtype));
   const std::int64_t row = rows.starts[static_cast<std::size_t>(b)];
-  return {.data = tensor.data + row * width * size,
-          .dtype = tensor.dtype,
-          .row_stride = width};
+  const std::int64_t first_byte = row * width * size;
+  RowsView view = {.dtype = tensor.dtype, .row_stride = width};
+  if (tensor.fragments != nullptr) {
+    view.fragments = tensor.fragments;
+    view.first_byte = first_byte;
+  } else {
+    view.data = tensor.data + first_byte;
+  }
+  return view;
 }
 
 }  // namespace
 
-absl::StatusOr<ConvertedRequest> ConvertRequest(
-    const v1::AttendRequest& request, const ModelWidths& model,
-    const ConvertLimits& limits, MemoryBudget& budget) {
-  ATTENTION_RETURN_IF_ERROR(CheckId(request));
+absl::StatusOr<ConvertedRequest> ConvertRequest(const RequestInputs& inputs,
+                                                const ModelWidths& model,
+                                                const ConvertLimits& limits,
+                                                MemoryBudget& budget) {
+  ATTENTION_RETURN_IF_ERROR(CheckId(inputs));
   ATTENTION_ASSIGN_OR_RETURN(
       InputLayout layout,
-      ConvertLayout(request, model, limits.max_sequences, limits.max_tokens));
+      ConvertLayout(inputs, model, limits.max_sequences, limits.max_tokens));
   ATTENTION_ASSIGN_OR_RETURN(const double scale,
-                             ConvertScale(request, layout.spec));
-  ATTENTION_RETURN_IF_ERROR(CheckResidual(request, layout));
+                             ConvertScale(inputs, layout.spec));
+  ATTENTION_RETURN_IF_ERROR(CheckResidual(inputs, layout));
   BatchMask mask;
-  if (request.has_attn_mask()) {
-    ATTENTION_ASSIGN_OR_RETURN(mask, ConvertMask(request.attn_mask(), layout));
+  if (inputs.attn_mask.has_value()) {
+    ATTENTION_ASSIGN_OR_RETURN(mask, ConvertMask(*inputs.attn_mask, layout));
   }
   ATTENTION_ASSIGN_OR_RETURN(
       Outputs outputs,
-      Outputs::Create(request, layout, limits.max_response_bytes, budget));
+      Outputs::Create(inputs, layout, limits.max_response_bytes, budget));
 
   std::vector<Sequence> sequences;
   sequences.reserve(layout.q_rows.lengths.size());
@@ -81,9 +88,9 @@ absl::StatusOr<ConvertedRequest> ConvertRequest(
          .keys = RowsOf(layout.keys, layout.kv_rows, layout.k_width, b),
          .values = RowsOf(layout.values, layout.kv_rows, layout.v_width, b),
          .attn_mask = mask.ForSequence(b),
-         .is_causal = request.is_causal(),
+         .is_causal = inputs.is_causal,
          .scale = scale,
-         .residual = request.residual(),
+         .residual = inputs.residual,
          .contexts = outputs.Contexts(layout, b),
          .attn_weights = outputs.AttentionWeights(layout, b)});
   }

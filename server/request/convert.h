@@ -1,4 +1,5 @@
-// AttendRequest -> sequences for the engine: all validation, no copies.
+// What a request asks for -> sequences for the engine: all validation, no
+// copies.
 #ifndef SERVER_REQUEST_CONVERT_H_
 #define SERVER_REQUEST_CONVERT_H_
 
@@ -6,10 +7,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "attention/v1/attention.pb.h"
 #include "core/attention/sequence.h"
 #include "server/request/convert_outputs.h"
 #include "server/request/model_widths.h"
+#include "server/request/request_inputs.h"
 
 namespace attention {
 
@@ -23,7 +24,7 @@ struct ConvertLimits {
 // A request that the engine can take as it is.
 struct ConvertedRequest {
   InputLayout layout{};
-  // Inputs point into the request, outputs into `outputs`.
+  // Inputs point into the message, outputs into `outputs`.
   std::vector<Sequence> sequences{};
   Outputs outputs;
 };
@@ -31,10 +32,11 @@ struct ConvertedRequest {
 // InvalidArgument, naming the field, what it is and what is allowed, for every
 // request that can never succeed; FailedPrecondition for one whose
 // compute_dtype this CPU lacks; ResourceExhausted when `budget` has no room for
-// its answer. `request` must outlive the result.
-absl::StatusOr<ConvertedRequest> ConvertRequest(
-    const v1::AttendRequest& request, const ModelWidths& model,
-    const ConvertLimits& limits, MemoryBudget& budget);
+// its answer. What `inputs` points into must outlive the result.
+absl::StatusOr<ConvertedRequest> ConvertRequest(const RequestInputs& inputs,
+                                                const ModelWidths& model,
+                                                const ConvertLimits& limits,
+                                                MemoryBudget& budget);
 
 }  // namespace attention
 

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "core/attention/attention_spec.h"
 #include "core/base/status_macros.h"
-#include "server/request/convert_tensor.h"
+#include "server/request/check_tensor.h"
 
 namespace attention {
 namespace {
@@ -20,11 +20,10 @@ absl::Status Invalid(const Parts&... parts) {
 int RowRank(const ModelWidths& model) { return model.is_sdpa ? 2 : 1; }
 
 absl::StatusOr<TensorView> ConvertInput(absl::string_view field,
-                                        const v1::Tensor& tensor, int min_rank,
+                                        const InputTensor& tensor, int min_rank,
                                         int max_rank) {
   ATTENTION_ASSIGN_OR_RETURN(TensorView view,
-                             ConvertTensor(field, tensor, min_rank, max_rank,
-                                           AllowedDTypes::kFloating));
+                             CheckTensor(field, tensor, min_rank, max_rank));
   for (const std::int64_t dim : view.shape.dims()) {
     if (dim == 0) {
       return Invalid(field, ": shape ", view.shape.ToString(),
@@ -44,30 +43,30 @@ absl::Status CheckWidth(absl::string_view field, absl::string_view width_name,
 }
 
 // Keys and values, with queries standing in for both in self-attention.
-absl::Status ConvertInputs(const v1::AttendRequest& request,
+absl::Status ConvertInputs(const RequestInputs& inputs,
                            const ModelWidths& model, InputLayout& layout) {
   const int row_rank = RowRank(model);
-  if (!request.has_queries())
+  if (!inputs.queries.has_value())
     return Invalid(
         "queries: absent, they are "
         "required");
   ATTENTION_ASSIGN_OR_RETURN(
       layout.queries,
-      ConvertInput("queries", request.queries(), row_rank + 1, row_rank + 2));
+      ConvertInput("queries", *inputs.queries, row_rank + 1, row_rank + 2));
   layout.packed = layout.queries.shape.rank() == row_rank + 1;
-  if (request.has_keys() != request.has_values()) {
-    return Invalid(request.has_keys() ? "keys are given without values"
-                                      : "values are given without keys",
+  if (inputs.keys.has_value() != inputs.values.has_value()) {
+    return Invalid(inputs.keys.has_value() ? "keys are given without values"
+                                           : "values are given without keys",
                    ", send both, or neither for self-attention");
   }
   layout.keys = layout.queries;
   layout.values = layout.queries;
-  if (!request.has_keys()) return absl::OkStatus();
+  if (!inputs.keys.has_value()) return absl::OkStatus();
   const int rank = layout.queries.shape.rank();
   ATTENTION_ASSIGN_OR_RETURN(layout.keys,
-                             ConvertInput("keys", request.keys(), rank, rank));
+                             ConvertInput("keys", *inputs.keys, rank, rank));
   ATTENTION_ASSIGN_OR_RETURN(
-      layout.values, ConvertInput("values", request.values(), rank, rank));
+      layout.values, ConvertInput("values", *inputs.values, rank, rank));
   for (int axis = 0; axis < rank - row_rank; ++axis) {
     if (layout.keys.shape[axis] != layout.values.shape[axis]) {
       return Invalid("values: shape ", layout.values.shape.ToString(),
@@ -84,12 +83,10 @@ absl::Status ConvertInputs(const v1::AttendRequest& request,
 
 // A model computes in what it was loaded for: rounding its parameters anew for
 // one request would cost more than it saves.
-absl::StatusOr<DType> ConvertComputeDType(const v1::AttendRequest& request,
+absl::StatusOr<DType> ConvertComputeDType(const RequestInputs& inputs,
                                           const ModelWidths& model) {
   const DType of_model = model.spec.compute_dtype;
-  ATTENTION_ASSIGN_OR_RETURN(
-      const DType wanted, ConvertDType("compute_dtype", request.compute_dtype(),
-                                       of_model, AllowedDTypes::kCompute));
+  const DType wanted = inputs.compute_dtype.value_or(of_model);
   if (model.is_sdpa || wanted == of_model) return wanted;
   const std::string name = ComputeDTypeName(wanted);
   return Invalid("compute_dtype: request wants ", name, ", model ", model.name,
@@ -143,11 +140,11 @@ absl::Status SetSdpaWidths(InputLayout& layout) {
                       absl::StrCat("request: ", status.message()));
 }
 
-absl::Status SetModelWidths(const v1::AttendRequest& request,
+absl::Status SetModelWidths(const RequestInputs& inputs,
                             const ModelWidths& model, InputLayout& layout) {
   ATTENTION_RETURN_IF_ERROR(CheckWidth("queries", "embed_dim", layout.queries,
                                        model, model.embed_dim));
-  if (!request.has_keys() &&
+  if (!inputs.keys.has_value() &&
       (model.kdim != model.embed_dim || model.vdim != model.embed_dim)) {
     return Invalid("keys and values are absent, model ", model.name,
                    " takes kdim ", model.kdim, " and vdim ", model.vdim,
@@ -166,11 +163,11 @@ absl::Status SetModelWidths(const v1::AttendRequest& request,
   return absl::OkStatus();
 }
 
-using Lengths = google::protobuf::RepeatedField<std::int64_t>;
+using Lengths = std::vector<std::int64_t>;
 
 absl::Status CheckLengths(absl::string_view field, const Lengths& lengths,
                           std::int64_t min_length, std::int64_t max_length) {
-  for (int i = 0; i < lengths.size(); ++i) {
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
     if (lengths[i] < min_length || lengths[i] > max_length) {
       return Invalid(field, "[", i, "] is ", lengths[i], ", allowed is [",
                      min_length, ", ", max_length, "]");
@@ -214,7 +211,7 @@ absl::StatusOr<RowsLayout> PaddedRows(absl::string_view field,
   rows.max_length = shape[1];
   if (lengths.empty()) {
     rows.lengths.assign(static_cast<std::size_t>(batch), rows.max_length);
-  } else if (lengths.size() != batch) {
+  } else if (static_cast<std::int64_t>(lengths.size()) != batch) {
     return Invalid(field, ": ", lengths.size(), " lengths, the batch has ",
                    batch, " sequences");
   } else {
@@ -229,35 +226,33 @@ absl::StatusOr<RowsLayout> PaddedRows(absl::string_view field,
   return rows;
 }
 
-absl::Status SetRows(const v1::AttendRequest& request, InputLayout& layout) {
+absl::Status SetRows(const RequestInputs& inputs, InputLayout& layout) {
   const Shape& q_shape = layout.queries.shape;
   const Shape& k_shape = layout.keys.shape;
-  if (!request.has_keys() && !request.kv_lengths().empty()) {
+  if (!inputs.keys.has_value() && !inputs.kv_lengths.empty()) {
     return Invalid(
         "kv_lengths: given without keys and values; self-attention "
         "takes q_lengths, leave it empty");
   }
   if (layout.packed) {
     ATTENTION_ASSIGN_OR_RETURN(
-        layout.q_rows,
-        PackedRows("q_lengths", request.q_lengths(), q_shape[0]));
+        layout.q_rows, PackedRows("q_lengths", inputs.q_lengths, q_shape[0]));
   } else {
     ATTENTION_ASSIGN_OR_RETURN(
-        layout.q_rows,
-        PaddedRows("q_lengths", request.q_lengths(), q_shape, 1));
+        layout.q_rows, PaddedRows("q_lengths", inputs.q_lengths, q_shape, 1));
   }
-  if (!request.has_keys()) {
+  if (!inputs.keys.has_value()) {
     layout.kv_rows = layout.q_rows;
     return absl::OkStatus();
   }
   if (layout.packed) {
     ATTENTION_ASSIGN_OR_RETURN(
         layout.kv_rows,
-        PackedRows("kv_lengths", request.kv_lengths(), k_shape[0]));
+        PackedRows("kv_lengths", inputs.kv_lengths, k_shape[0]));
   } else {
     ATTENTION_ASSIGN_OR_RETURN(
         layout.kv_rows,
-        PaddedRows("kv_lengths", request.kv_lengths(), k_shape, 0));
+        PaddedRows("kv_lengths", inputs.kv_lengths, k_shape, 0));
   }
   if (layout.kv_rows.batch() != layout.q_rows.batch()) {
     return Invalid("kv_lengths: ", layout.kv_rows.batch(),
@@ -266,13 +261,14 @@ absl::Status SetRows(const v1::AttendRequest& request, InputLayout& layout) {
   return absl::OkStatus();
 }
 
-absl::Status CheckSequences(const v1::AttendRequest& request,
+absl::Status CheckSequences(const RequestInputs& inputs,
                             const InputLayout& layout,
                             std::int64_t max_sequences) {
+  const auto q_lengths = static_cast<std::int64_t>(inputs.q_lengths.size());
+  const auto kv_lengths = static_cast<std::int64_t>(inputs.kv_lengths.size());
   const std::int64_t sequences =
-      layout.packed ? request.q_lengths_size() : layout.queries.shape[0];
-  const std::int64_t given = std::max<std::int64_t>(
-      {sequences, request.q_lengths_size(), request.kv_lengths_size()});
+      layout.packed ? q_lengths : layout.queries.shape[0];
+  const std::int64_t given = std::max({sequences, q_lengths, kv_lengths});
   if (given <= max_sequences) return absl::OkStatus();
   return Invalid("queries: ", given, " sequences, allowed are ", max_sequences,
                  " (--max-sequences); send several requests");
@@ -291,19 +287,19 @@ absl::Status CountTokens(std::int64_t max_tokens, InputLayout& layout) {
 
 }  // namespace
 
-absl::StatusOr<InputLayout> ConvertLayout(const v1::AttendRequest& request,
+absl::StatusOr<InputLayout> ConvertLayout(const RequestInputs& inputs,
                                           const ModelWidths& model,
                                           std::int64_t max_sequences,
                                           std::int64_t max_tokens) {
   InputLayout layout;
-  ATTENTION_RETURN_IF_ERROR(ConvertInputs(request, model, layout));
+  ATTENTION_RETURN_IF_ERROR(ConvertInputs(inputs, model, layout));
   ATTENTION_ASSIGN_OR_RETURN(layout.spec.compute_dtype,
-                             ConvertComputeDType(request, model));
+                             ConvertComputeDType(inputs, model));
   ATTENTION_RETURN_IF_ERROR(model.is_sdpa
                                 ? SetSdpaWidths(layout)
-                                : SetModelWidths(request, model, layout));
-  ATTENTION_RETURN_IF_ERROR(CheckSequences(request, layout, max_sequences));
-  ATTENTION_RETURN_IF_ERROR(SetRows(request, layout));
+                                : SetModelWidths(inputs, model, layout));
+  ATTENTION_RETURN_IF_ERROR(CheckSequences(inputs, layout, max_sequences));
+  ATTENTION_RETURN_IF_ERROR(SetRows(inputs, layout));
   ATTENTION_RETURN_IF_ERROR(CountTokens(max_tokens, layout));
   return layout;
 }

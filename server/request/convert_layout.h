@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "attention/v1/attention.pb.h"
 #include "core/tensor/tensor_view.h"
 #include "server/request/model_widths.h"
+#include "server/request/request_inputs.h"
 
 namespace attention {
 
@@ -47,7 +47,7 @@ struct InputLayout {
 // InvalidArgument naming the field unless queries, keys, values, lengths and
 // compute_dtype fit each other, the model, `max_sequences` and `max_tokens`;
 // FailedPrecondition for a compute_dtype that this CPU lacks.
-absl::StatusOr<InputLayout> ConvertLayout(const v1::AttendRequest& request,
+absl::StatusOr<InputLayout> ConvertLayout(const RequestInputs& inputs,
                                           const ModelWidths& model,
                                           std::int64_t max_sequences,
                                           std::int64_t max_tokens);

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "server/request/convert_tensor.h"
+#include "server/request/check_tensor.h"
 
 namespace attention {
 namespace {
@@ -22,11 +22,10 @@ AttnMaskView BatchMask::ForSequence(std::int64_t b) const {
   return mask;
 }
 
-absl::StatusOr<BatchMask> ConvertMask(const v1::Tensor& mask,
+absl::StatusOr<BatchMask> ConvertMask(const InputTensor& mask,
                                       const InputLayout& layout) {
   ATTENTION_ASSIGN_OR_RETURN(const TensorView view,
-                             ConvertTensor("attn_mask", mask, 0, kMaskRank,
-                                           AllowedDTypes::kFloatingOrBool));
+                             CheckTensor("attn_mask", mask, 0, kMaskRank));
   const Shape full{layout.q_rows.batch(), layout.spec.num_heads,
                    layout.q_rows.max_length, layout.kv_rows.max_length};
   std::array<std::int64_t, kMaskRank> strides{};

@@ -5,7 +5,6 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "attention/v1/attention.pb.h"
 #include "core/attention/sequence.h"
 #include "server/request/convert_layout.h"
 
@@ -20,9 +19,9 @@ struct BatchMask {
   AttnMaskView ForSequence(std::int64_t b) const;
 };
 
-// InvalidArgument unless the mask is boolean or floating and broadcastable, as
-// NumPy does it, aligned at the right. Points into `mask`.
-absl::StatusOr<BatchMask> ConvertMask(const v1::Tensor& mask,
+// InvalidArgument unless the mask is broadcastable, as NumPy does it, aligned
+// at the right, and in one piece. Points into `mask`.
+absl::StatusOr<BatchMask> ConvertMask(const InputTensor& mask,
                                       const InputLayout& layout);
 
 }  // namespace attention

@@ -2,32 +2,16 @@
 
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "server/request/convert_tensor.h"
 
 namespace attention {
 namespace {
-
-absl::StatusOr<AttnWeights> ConvertKind(v1::AttnWeights kind) {
-  switch (kind) {
-    case v1::ATTN_WEIGHTS_NONE:
-      return AttnWeights::kNone;
-    case v1::ATTN_WEIGHTS_HEAD_AVERAGE:
-      return AttnWeights::kHeadAverage;
-    case v1::ATTN_WEIGHTS_PER_HEAD:
-      return AttnWeights::kPerHead;
-    default:
-      return absl::InvalidArgumentError(absl::StrCat(
-          "attn_weights is ", static_cast<int>(kind),
-          ", allowed are ATTN_WEIGHTS_NONE, ATTN_WEIGHTS_HEAD_AVERAGE and "
-          "ATTN_WEIGHTS_PER_HEAD"));
-  }
-}
 
 Shape ContextsShape(const InputLayout& layout, bool is_sdpa) {
   std::vector<std::int64_t> dims = layout.queries.shape.dims();
@@ -82,31 +66,54 @@ void Zero(OutputTensor& tensor, std::int64_t first, std::int64_t count) {
               static_cast<std::size_t>(count * size));
 }
 
+// Memory for `tensor`, the client's or our own; what is ours is added to
+// `own_bytes`, and allocated later.
+absl::Status Place(absl::string_view field,
+                   const std::optional<OutputPlace>& place,
+                   std::int64_t& max_bytes, std::int64_t& own_bytes,
+                   OutputTensor& tensor) {
+  if (!place.has_value()) {
+    ATTENTION_RETURN_IF_ERROR(SetBytes(field, max_bytes, tensor));
+    max_bytes -= tensor.bytes;
+    own_bytes += tensor.bytes;
+    return absl::OkStatus();
+  }
+  ATTENTION_RETURN_IF_ERROR(
+      SetBytes(field, std::numeric_limits<std::int64_t>::max(), tensor));
+  if (tensor.bytes > place->bytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, ": ", tensor.shape.ToString(), " of ",
+                     DTypeName(tensor.dtype), " takes ", tensor.bytes,
+                     " bytes, the shared memory for it has ", place->bytes));
+  }
+  tensor.data = place->data;
+  return absl::OkStatus();
+}
+
 void Allocate(OutputTensor& tensor) {
+  if (tensor.data != nullptr) return;
   // Not zeroed: that would be a pass over megabytes which are written anyway.
-  tensor.data = std::make_unique_for_overwrite<std::byte[]>(
+  tensor.data = std::make_shared_for_overwrite<std::byte[]>(
       static_cast<std::size_t>(tensor.bytes));
 }
 
 }  // namespace
 
-absl::StatusOr<Outputs> Outputs::Create(const v1::AttendRequest& request,
+absl::StatusOr<Outputs> Outputs::Create(const RequestInputs& inputs,
                                         const InputLayout& layout,
                                         std::int64_t max_bytes,
                                         MemoryBudget& budget) {
   Outputs outputs;
-  ATTENTION_ASSIGN_OR_RETURN(
-      const DType dtype,
-      ConvertDType("output_dtype", request.output_dtype(), layout.queries.dtype,
-                   AllowedDTypes::kFloating));
-  ATTENTION_ASSIGN_OR_RETURN(outputs.weights_kind_,
-                             ConvertKind(request.attn_weights()));
+  const DType dtype = inputs.output_dtype.value_or(layout.queries.dtype);
+  outputs.weights_kind_ = inputs.attn_weights;
   OutputTensor& contexts = outputs.contexts_;
   contexts.dtype = dtype;
   const int row_rank = layout.queries.shape.rank() - (layout.packed ? 1 : 2);
   contexts.shape = ContextsShape(layout, row_rank == 2);
-  const std::int64_t max_tensor_bytes = max_bytes - kMaxResponseHeaderBytes;
-  ATTENTION_RETURN_IF_ERROR(SetBytes("contexts", max_tensor_bytes, contexts));
+  std::int64_t bytes_left = max_bytes - kMaxResponseHeaderBytes;
+  std::int64_t own_bytes = 0;
+  ATTENTION_RETURN_IF_ERROR(Place("contexts", inputs.contexts_place, bytes_left,
+                                  own_bytes, contexts));
   OutputTensor& weights = outputs.attn_weights_;
   weights.dtype = dtype;
   if (outputs.weights_kind_ != AttnWeights::kNone) {
@@ -117,11 +124,10 @@ absl::StatusOr<Outputs> Outputs::Create(const v1::AttendRequest& request,
           absl::StrCat("attn_weights: ", shape.status().message()));
     }
     weights.shape = *shape;
-    ATTENTION_RETURN_IF_ERROR(
-        SetBytes("attn_weights", max_tensor_bytes - contexts.bytes, weights));
+    ATTENTION_RETURN_IF_ERROR(Place("attn_weights", inputs.attn_weights_place,
+                                    bytes_left, own_bytes, weights));
   }
-  ATTENTION_ASSIGN_OR_RETURN(outputs.reservation_,
-                             budget.Reserve(contexts.bytes + weights.bytes));
+  ATTENTION_ASSIGN_OR_RETURN(outputs.reservation_, budget.Reserve(own_bytes));
   Allocate(contexts);
   if (outputs.weights_kind_ != AttnWeights::kNone) Allocate(weights);
   return outputs;

@@ -7,7 +7,6 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "attention/v1/attention.pb.h"
 #include "core/attention/sequence.h"
 #include "server/request/convert_layout.h"
 #include "server/request/memory_budget.h"
@@ -15,7 +14,7 @@
 namespace attention {
 
 // What a response message may take besides its tensors' elements: id, timing,
-// shapes and tags.
+// names, shapes and tags.
 inline constexpr std::int64_t kMaxResponseHeaderBytes = 1024;
 
 // A tensor of the response. Uninitialised: the engine writes every element of
@@ -24,16 +23,16 @@ struct OutputTensor {
   DType dtype = DType::kF32;
   Shape shape{};
   std::int64_t bytes = 0;
-  std::unique_ptr<std::byte[]> data{};
+  std::shared_ptr<std::byte[]> data{};
 };
 
 // What the engine writes for one request.
 class Outputs {
  public:
-  // InvalidArgument for an output type or kind of weights that is unknown, and
-  // for a response larger than `max_bytes`; ResourceExhausted when `budget` has
-  // no room for it. Then no memory was taken.
-  static absl::StatusOr<Outputs> Create(const v1::AttendRequest& request,
+  // InvalidArgument for a response larger than `max_bytes`, and for a tensor
+  // larger than the place that the client offers; ResourceExhausted when
+  // `budget` has no room for it. Then no memory was taken.
+  static absl::StatusOr<Outputs> Create(const RequestInputs& inputs,
                                         const InputLayout& layout,
                                         std::int64_t max_bytes,
                                         MemoryBudget& budget);

@@ -1,82 +1,52 @@
 #include "server/typed/attention_service.h"
 
-#include <atomic>
-#include <chrono>
-#include <memory>
 #include <utility>
 
-#include "server/request/attend.h"
-#include "server/request/grpc_status.h"
-#include "server/typed/attend_stream.h"
+#include "server/request/request_stream.h"
+#include "server/request/unary_call.h"
 #include "server/typed/describe.h"
 #include "server/typed/response_buffer.h"
+#include "server/typed/start_attend.h"
 
 namespace attention {
-namespace {
-
-// gRPC tells deadlines by the wall clock, the engine by the steady one.
-Clock::TimePoint DeadlineOf(const grpc::CallbackServerContext& rpc) {
-  const auto deadline = rpc.deadline();
-  const auto now = std::chrono::system_clock::now();
-  const auto far = now + std::chrono::hours(24 * 365);
-  if (deadline > far) return Clock::TimePoint::max();
-  return SystemClock().Now() + (deadline - now);
-}
-
-// One Attend call. Owns itself: OnDone deletes.
-class AttendReactor final : public grpc::ServerUnaryReactor {
- public:
-  AttendReactor(const ServiceContext& context, Clock::TimePoint deadline,
-                grpc::ByteBuffer* request, grpc::ByteBuffer* response)
-      : context_(context) {
-    context_.open_requests.Enter();
-    StartAttend(context_, request, deadline, cancelled_,
-                [this, response](AttendResult result) {
-                  if (result.status.ok()) {
-                    *response = MakeResponseBuffer(result.id, result.timing,
-                                                   *std::move(result.outputs),
-                                                   ResponseFraming::kUnary);
-                  }
-                  Finish(ToGrpcStatus(result.status));
-                });
-  }
-
-  void OnCancel() override {
-    cancelled_->store(true, std::memory_order_relaxed);
-  }
-
-  void OnDone() override {
-    context_.open_requests.Leave();
-    delete this;
-  }
-
- private:
-  const ServiceContext& context_;
-  const std::shared_ptr<std::atomic<bool>> cancelled_ =
-      std::make_shared<std::atomic<bool>>(false);
-};
-
-grpc::ServerUnaryReactor* FinishNow(grpc::CallbackServerContext* rpc,
-                                    const absl::Status& status) {
-  grpc::ServerUnaryReactor* reactor = rpc->DefaultReactor();
-  reactor->Finish(ToGrpcStatus(status));
-  return reactor;
-}
-
-}  // namespace
 
 grpc::ServerUnaryReactor* AttentionService::Attend(
     grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
     grpc::ByteBuffer* response) {
-  // gRPC made the buffer for this call alone; emptying it once it is parsed
-  // keeps a request from being in memory twice while it is computed.
-  return new AttendReactor(context_, DeadlineOf(*rpc),
-                           const_cast<grpc::ByteBuffer*>(request), response);
+  return StartUnaryCall(
+      rpc, request, response, context_.open_requests,
+      [this](grpc::ByteBuffer* bytes, const RpcTerms& terms, RpcDone done) {
+        StartAttendMessage(
+            context_, bytes, terms,
+            [done = std::move(done)](AttendResult result) mutable {
+              RpcAnswer answer = {.status = result.status};
+              if (result.status.ok()) {
+                answer.message = MakeResponseBuffer(result.id, result.timing,
+                                                    *std::move(result.outputs),
+                                                    ResponseFraming::kUnary);
+              }
+              std::move(done)(std::move(answer));
+            });
+      });
 }
 
 grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>*
 AttentionService::AttendStream(grpc::CallbackServerContext* rpc) {
-  return new AttendStreamReactor(context_, DeadlineOf(*rpc));
+  return new RequestStream(
+      *rpc, context_.open_requests, RequestStream::Order::kAsFinished,
+      [this](grpc::ByteBuffer* bytes, const RpcTerms& terms, RpcDone done) {
+        StartAttendMessage(
+            context_, bytes, terms,
+            [done = std::move(done)](AttendResult result) mutable {
+              std::move(done)(
+                  {.message =
+                       result.status.ok()
+                           ? MakeResponseBuffer(result.id, result.timing,
+                                                *std::move(result.outputs),
+                                                ResponseFraming::kStream)
+                           : MakeStreamErrorBuffer(result.id, result.status)});
+            });
+      });
 }
 
 grpc::ServerUnaryReactor* AttentionService::ListModels(

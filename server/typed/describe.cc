@@ -4,10 +4,11 @@
 
 #include "core/attention/attention_spec.h"
 #include "core/attention/isa.h"
+#include "core/engine/priority.h"
 #include "core/model/model_registry.h"
 #include "server/base/version.h"
-#include "server/request/convert_tensor.h"
-#include "server/typed/attend_stream.h"
+#include "server/request/request_stream.h"
+#include "server/typed/convert_tensor.h"
 
 namespace attention {
 namespace {
@@ -70,6 +71,7 @@ void DescribeServer(const ServiceContext& context,
   limits.set_max_heads(kMaxHeads);
   limits.set_max_head_dim(kMaxHeadDim);
   limits.set_max_stream_requests(kMaxStreamRequests);
+  limits.set_priority_levels(kPriorityLevels);
 }
 
 }  // namespace attention

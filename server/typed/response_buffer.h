@@ -1,8 +1,4 @@
 // AttendResponse -> slices that gRPC sends as they are.
-//
-// A generated message would be filled, then copied into slices; here only the
-// few bytes around the tensors are written, and the tensors are sent from the
-// memory that the engine wrote.
 #ifndef SERVER_TYPED_RESPONSE_BUFFER_H_
 #define SERVER_TYPED_RESPONSE_BUFFER_H_
 

@@ -8,7 +8,7 @@
 
 #include "attention/v1/attention.pb.h"
 #include "core/attention/isa.h"
-#include "server/request/convert.h"
+#include "tests/support/convert_message.h"
 
 namespace attention {
 namespace {
@@ -65,7 +65,7 @@ void WriteOutputs(const Sequence& s, std::int64_t num_heads) {
 
 void Check(const v1::AttendRequest& request, const ModelWidths& model) {
   MemoryBudget budget(1 << 20);
-  const auto converted = ConvertRequest(
+  const auto converted = ConvertMessage(
       request, model,
       {.max_response_bytes = 1 << 20, .max_sequences = 64, .max_tokens = 1024},
       budget);

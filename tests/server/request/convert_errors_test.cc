@@ -11,6 +11,7 @@
 #include "gtest/gtest.h"
 #include "server/request/convert.h"
 #include "tests/support/attend_requests.h"
+#include "tests/support/convert_message.h"
 
 namespace attention {
 namespace {
@@ -87,9 +88,9 @@ class BadRequestTest : public ::testing::TestWithParam<BadRequest> {};
 TEST_P(BadRequestTest, IsRefusedWithAMessage) {
   const BadRequest& bad = GetParam();
   v1::AttendRequest request = GoodRequest(bad.model);
-  ASSERT_TRUE(ConvertRequest(request, bad.model, kLimits, Budget()).ok());
+  ASSERT_TRUE(ConvertMessage(request, bad.model, kLimits, Budget()).ok());
   bad.spoil(request);
-  const auto converted = ConvertRequest(request, bad.model, kLimits, Budget());
+  const auto converted = ConvertMessage(request, bad.model, kLimits, Budget());
   EXPECT_EQ(converted.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(converted.status().message()),
               HasSubstr(bad.message));
@@ -368,7 +369,7 @@ TEST(BadRequestTest, Bf16OfSdpaNeedsItsInstruction) {
   if (HasBf16Products()) GTEST_SKIP() << "this CPU has AVX512_BF16";
   v1::AttendRequest request = SmallSdpaRequest();
   request.set_compute_dtype(v1::DTYPE_BF16);
-  const auto converted = ConvertRequest(request, Sdpa(), kLimits, Budget());
+  const auto converted = ConvertMessage(request, Sdpa(), kLimits, Budget());
   EXPECT_EQ(converted.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(converted.status().message()),
               HasSubstr("request: compute_dtype BF16 needs a CPU with "
@@ -379,7 +380,7 @@ TEST(BadRequestTest, SelfAttentionNeedsKeysWhereTheirWidthDiffers) {
   ModelWidths model = Layer();
   model.kdim = 6;
   const v1::AttendRequest request = SelfAttention("m", 2, 3, 8);
-  const auto converted = ConvertRequest(request, model, kLimits, Budget());
+  const auto converted = ConvertMessage(request, model, kLimits, Budget());
   EXPECT_THAT(std::string(converted.status().message()),
               HasSubstr("keys and values are absent, model minilm/0 takes kdim "
                         "6 and vdim 8"));
@@ -389,9 +390,9 @@ TEST(BadRequestTest, AnAnswerThatTheBudgetHasNoRoomForIsRefused) {
   const v1::AttendRequest request = SelfAttention("m", 2, 3, 8);
   // Contexts take 2 * 3 * 8 * 4 bytes.
   MemoryBudget large(192);
-  EXPECT_TRUE(ConvertRequest(request, Layer(), kLimits, large).ok());
+  EXPECT_TRUE(ConvertMessage(request, Layer(), kLimits, large).ok());
   MemoryBudget small(191);
-  EXPECT_EQ(ConvertRequest(request, Layer(), kLimits, small).status().code(),
+  EXPECT_EQ(ConvertMessage(request, Layer(), kLimits, small).status().code(),
             absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(small.used_bytes(), 0);
   EXPECT_EQ(large.used_bytes(), 0);
@@ -401,7 +402,7 @@ TEST(BadRequestTest, AnAnswerThatTheBudgetHasNoRoomForIsRefused) {
 TEST(LimitsTest, TakeTheLargestAllowed) {
   v1::AttendRequest request = SelfAttention("m", 4, 8, 8);
   request.set_id(std::string(256, 'x'));
-  EXPECT_TRUE(ConvertRequest(request, Layer(), kLimits, Budget()).ok());
+  EXPECT_TRUE(ConvertMessage(request, Layer(), kLimits, Budget()).ok());
 }
 
 }  // namespace

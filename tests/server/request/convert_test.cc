@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/attend_requests.h"
+#include "tests/support/convert_message.h"
 
 namespace attention {
 namespace {
@@ -49,7 +50,7 @@ MemoryBudget& Budget() {
 
 ConvertedRequest MustConvert(const v1::AttendRequest& request,
                              const ModelWidths& model) {
-  auto converted = ConvertRequest(request, model, kLimits, Budget());
+  auto converted = ConvertMessage(request, model, kLimits, Budget());
   EXPECT_TRUE(converted.ok()) << converted.status();
   return *std::move(converted);
 }

@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "server/request/convert.h"
 #include "tests/support/attend_requests.h"
+#include "tests/support/convert_message.h"
 
 namespace attention {
 namespace {
@@ -20,7 +21,7 @@ namespace {
 Outputs MakeOutputs(v1::AttnWeights kind, MemoryBudget& budget) {
   v1::AttendRequest request = SmallSdpaRequest();
   request.set_attn_weights(kind);
-  auto converted = ConvertRequest(
+  auto converted = ConvertMessage(
       request, {.name = "sdpa", .is_sdpa = true},
       {.max_response_bytes = 4096, .max_sequences = 2, .max_tokens = 6},
       budget);

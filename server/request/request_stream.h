@@ -1,17 +1,18 @@
-// AttendStream: many requests over one stream, answers as they finish.
-#ifndef SERVER_TYPED_ATTEND_STREAM_H_
-#define SERVER_TYPED_ATTEND_STREAM_H_
+// A bidirectional rpc: many requests over one stream, an answer for each.
+#ifndef SERVER_REQUEST_REQUEST_STREAM_H_
+#define SERVER_REQUEST_REQUEST_STREAM_H_
 
 #include <atomic>
+#include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 
-#include "core/base/clock.h"
 #include "core/base/mutex.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
-#include "server/request/attend.h"
-#include "server/request/service_context.h"
+#include "server/request/open_requests.h"
+#include "server/request/rpc_request.h"
 
 namespace attention {
 
@@ -22,10 +23,15 @@ inline constexpr int kMaxStreamRequests = 32;
 // Owns itself: OnDone deletes. Every event takes the lock once, decides what
 // comes next, and acts on it without the lock; after its last action it does
 // not touch the reactor, which may be gone.
-class AttendStreamReactor final
+class RequestStream final
     : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
-  AttendStreamReactor(const ServiceContext& context, Clock::TimePoint deadline);
+  // In which order answers are sent.
+  enum class Order { kAsFinished, kAsAsked };
+
+  // What every answer of `start` holds is sent.
+  RequestStream(const grpc::CallbackServerContext& rpc,
+                OpenRequests& open_requests, Order order, StartRequest start);
 
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
@@ -41,17 +47,20 @@ class AttendStreamReactor final
     grpc::Status status = grpc::Status::OK;
   };
 
-  // A worker thread has the answer to a request.
-  void OnAttendDone(AttendResult result);
+  // A worker thread has the answer to the request of that number.
+  void OnAnswer(std::int64_t number, grpc::ByteBuffer answer);
 
   Actions NextActions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Run(const Actions& actions);
 
-  const ServiceContext& context_;
-  const Clock::TimePoint deadline_;
+  OpenRequests& open_requests_;
+  const Order order_;
+  const StartRequest start_;
   // The engine looks at it; OnCancel sets it.
   const std::shared_ptr<std::atomic<bool>> cancelled_ =
       std::make_shared<std::atomic<bool>>(false);
+  // Of the stream; each request has an arrival of its own.
+  const RpcTerms terms_;
 
   // The one message being read and the one being written belong to gRPC while
   // `reading_` and `writing_`.
@@ -70,9 +79,16 @@ class AttendStreamReactor final
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   // Requests read whose answer is not written.
   int open_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Requests are numbered as they come; the next to be read, and the next whose
+  // answer may be sent in the order of the requests.
+  std::int64_t next_read_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::int64_t next_answer_ ABSL_GUARDED_BY(mutex_) = 0;
+  // Answers that wait for those of earlier requests, by number.
+  std::map<std::int64_t, grpc::ByteBuffer> early_ ABSL_GUARDED_BY(mutex_);
+  // Answers to send.
   std::deque<grpc::ByteBuffer> answers_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace attention
 
-#endif  // SERVER_TYPED_ATTEND_STREAM_H_
+#endif  // SERVER_REQUEST_REQUEST_STREAM_H_

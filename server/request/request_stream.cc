@@ -1,14 +1,16 @@
-#include "server/typed/attend_stream.h"
+#include "server/request/request_stream.h"
 
 #include <utility>
 
-#include "server/typed/response_buffer.h"
-
 namespace attention {
 
-AttendStreamReactor::AttendStreamReactor(const ServiceContext& context,
-                                         Clock::TimePoint deadline)
-    : context_(context), deadline_(deadline) {
+RequestStream::RequestStream(const grpc::CallbackServerContext& rpc,
+                             OpenRequests& open_requests, Order order,
+                             StartRequest start)
+    : open_requests_(open_requests),
+      order_(order),
+      start_(std::move(start)),
+      terms_(TermsOf(rpc, cancelled_)) {
   Actions actions;
   {
     MutexLock lock(mutex_);
@@ -17,17 +19,21 @@ AttendStreamReactor::AttendStreamReactor(const ServiceContext& context,
   Run(actions);
 }
 
-void AttendStreamReactor::OnReadDone(bool ok) {
+void RequestStream::OnReadDone(bool ok) {
   if (ok) {
+    std::int64_t number = 0;
     {
       MutexLock lock(mutex_);
       ++open_;
+      number = next_read_++;
     }
-    context_.open_requests.Enter();
+    open_requests_.Enter();
+    RpcTerms terms = terms_;
+    terms.arrival = SystemClock().Now();
     // `reading_` is still true, which keeps the reactor alive until below.
-    StartAttend(
-        context_, &request_, deadline_, cancelled_,
-        [this](AttendResult result) { OnAttendDone(std::move(result)); });
+    start_(&request_, terms, [this, number](RpcAnswer answer) {
+      OnAnswer(number, answer.message);
+    });
   }
   Actions actions;
   {
@@ -39,25 +45,30 @@ void AttendStreamReactor::OnReadDone(bool ok) {
   Run(actions);
 }
 
-void AttendStreamReactor::OnAttendDone(AttendResult result) {
-  const grpc::ByteBuffer answer =
-      result.status.ok() ? MakeResponseBuffer(result.id, result.timing,
-                                              *std::move(result.outputs),
-                                              ResponseFraming::kStream)
-                         : MakeStreamErrorBuffer(result.id, result.status);
+void RequestStream::OnAnswer(std::int64_t number, grpc::ByteBuffer answer) {
   Actions actions;
   {
     MutexLock lock(mutex_);
-    answers_.push_back(answer);
+    if (order_ == Order::kAsFinished) {
+      answers_.push_back(answer);
+    } else {
+      early_[number] = answer;
+      for (auto next = early_.begin();
+           next != early_.end() && next->first == next_answer_;
+           next = early_.erase(next)) {
+        answers_.push_back(next->second);
+        ++next_answer_;
+      }
+    }
     actions = NextActions();
   }
   Run(actions);
 }
 
-void AttendStreamReactor::OnWriteDone(bool ok) {
+void RequestStream::OnWriteDone(bool ok) {
   Actions actions;
   answer_.Clear();
-  context_.open_requests.Leave();
+  open_requests_.Leave();
   {
     MutexLock lock(mutex_);
     writing_ = false;
@@ -68,7 +79,7 @@ void AttendStreamReactor::OnWriteDone(bool ok) {
   Run(actions);
 }
 
-void AttendStreamReactor::OnCancel() {
+void RequestStream::OnCancel() {
   cancelled_->store(true, std::memory_order_relaxed);
   Actions actions;
   {
@@ -80,12 +91,12 @@ void AttendStreamReactor::OnCancel() {
   Run(actions);
 }
 
-AttendStreamReactor::Actions AttendStreamReactor::NextActions() {
+RequestStream::Actions RequestStream::NextActions() {
   Actions actions;
   if (finished_) return actions;
   for (; broken_ && !answers_.empty(); answers_.pop_front()) {
     --open_;
-    context_.open_requests.Leave();
+    open_requests_.Leave();
   }
   if (!writing_ && !answers_.empty()) {
     answer_.Swap(&answers_.front());
@@ -93,7 +104,7 @@ AttendStreamReactor::Actions AttendStreamReactor::NextActions() {
     writing_ = true;
     actions.write = true;
   }
-  if (!reading_ && !reads_over_ && context_.open_requests.closed()) {
+  if (!reading_ && !reads_over_ && open_requests_.closed()) {
     reads_over_ = true;
     stopped_ = true;
   }
@@ -113,7 +124,7 @@ AttendStreamReactor::Actions AttendStreamReactor::NextActions() {
   return actions;
 }
 
-void AttendStreamReactor::Run(const Actions& actions) {
+void RequestStream::Run(const Actions& actions) {
   if (actions.write) StartWrite(&answer_);
   if (actions.read) StartRead(&request_);
   if (actions.finish) Finish(actions.status);

@@ -1,9 +1,7 @@
-#include "server/request/convert_tensor.h"
+#include "server/typed/convert_tensor.h"
 
 #include <bit>
-#include <limits>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -14,16 +12,6 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little,
               "tensors are little-endian on the wire and are used in place");
-
-absl::Status CheckRank(absl::string_view field, int rank, int min_rank,
-                       int max_rank) {
-  if (rank >= min_rank && rank <= max_rank) return absl::OkStatus();
-  std::string allowed = absl::StrCat(min_rank);
-  if (max_rank == min_rank + 1) absl::StrAppend(&allowed, " or ", max_rank);
-  if (max_rank > min_rank + 1) absl::StrAppend(&allowed, " to ", max_rank);
-  return absl::InvalidArgumentError(absl::StrCat(
-      field, ": shape has ", rank, " dimensions, allowed are ", allowed));
-}
 
 absl::string_view NamesOf(AllowedDTypes allowed) {
   switch (allowed) {
@@ -79,33 +67,18 @@ v1::DType ToProtoDType(DType dtype) {
   }
 }
 
-absl::StatusOr<TensorView> ConvertTensor(absl::string_view field,
-                                         const v1::Tensor& tensor, int min_rank,
-                                         int max_rank, AllowedDTypes allowed) {
-  // The rank first: what follows prints the shape.
-  ATTENTION_RETURN_IF_ERROR(
-      CheckRank(field, tensor.shape_size(), min_rank, max_rank));
-  TensorView view;
+absl::StatusOr<InputTensor> ReadTensor(absl::string_view field,
+                                       const v1::Tensor& tensor,
+                                       AllowedDTypes allowed) {
+  InputTensor read;
   ATTENTION_ASSIGN_OR_RETURN(
-      view.dtype, ConvertDType(absl::StrCat(field, ": dtype"), tensor.dtype(),
-                               DType::kF32, allowed));
-  view.shape = Shape(
+      read.view.dtype, ConvertDType(absl::StrCat(field, ": dtype"),
+                                    tensor.dtype(), DType::kF32, allowed));
+  read.view.shape = Shape(
       std::vector<std::int64_t>(tensor.shape().begin(), tensor.shape().end()));
-  const absl::StatusOr<std::int64_t> count = view.shape.ElementCount();
-  if (!count.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(field, ": ", count.status().message()));
-  }
-  const std::int64_t size = static_cast<std::int64_t>(DTypeSize(view.dtype));
-  if (*count > std::numeric_limits<std::int64_t>::max() / size ||
-      *count * size != static_cast<std::int64_t>(tensor.data().size())) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(field, ": data has ", tensor.data().size(),
-                     " bytes, shape ", view.shape.ToString(), " of ",
-                     DTypeName(view.dtype), " takes ", *count, " x ", size));
-  }
-  view.data = reinterpret_cast<const std::byte*>(tensor.data().data());
-  return view;
+  read.view.data = reinterpret_cast<const std::byte*>(tensor.data().data());
+  read.bytes = static_cast<std::int64_t>(tensor.data().size());
+  return read;
 }
 
 }  // namespace attention

@@ -1,11 +1,11 @@
-// A tensor of a request -> a view on the request's own memory.
-#ifndef SERVER_REQUEST_CONVERT_TENSOR_H_
-#define SERVER_REQUEST_CONVERT_TENSOR_H_
+// Types and tensors of attention.v1 -> those of core/tensor.
+#ifndef SERVER_TYPED_CONVERT_TENSOR_H_
+#define SERVER_TYPED_CONVERT_TENSOR_H_
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "attention/v1/attention.pb.h"
-#include "core/tensor/tensor_view.h"
+#include "server/request/request_inputs.h"
 
 namespace attention {
 
@@ -21,13 +21,12 @@ absl::StatusOr<DType> ConvertDType(absl::string_view field, v1::DType dtype,
 // file may hold is DTYPE_UNSPECIFIED there.
 v1::DType ToProtoDType(DType dtype);
 
-// InvalidArgument, naming `field`, unless the rank is within [min_rank,
-// max_rank], no dimension is negative, the element type is allowed and `data`
-// holds exactly the shape. The view points into `tensor`.
-absl::StatusOr<TensorView> ConvertTensor(absl::string_view field,
-                                         const v1::Tensor& tensor, int min_rank,
-                                         int max_rank, AllowedDTypes allowed);
+// InvalidArgument, naming `field`, when the element type is not allowed. The
+// view points into `tensor`; its shape is not checked.
+absl::StatusOr<InputTensor> ReadTensor(absl::string_view field,
+                                       const v1::Tensor& tensor,
+                                       AllowedDTypes allowed);
 
 }  // namespace attention
 
-#endif  // SERVER_REQUEST_CONVERT_TENSOR_H_
+#endif  // SERVER_TYPED_CONVERT_TENSOR_H_

@@ -1,0 +1,20 @@
+// What every call of the Open Inference Protocol needs, owned by the Server.
+#ifndef SERVER_INFERENCE_INFERENCE_CONTEXT_H_
+#define SERVER_INFERENCE_INFERENCE_CONTEXT_H_
+
+#include "server/inference/shared_memory.h"
+#include "server/request/model_store.h"
+#include "server/request/service_context.h"
+
+namespace attention::oip {
+
+// References to thread-safe objects that outlive the listeners.
+struct InferenceContext {
+  const ServiceContext& service;
+  ModelStore& models;
+  SharedMemory& shared_memory;
+};
+
+}  // namespace attention::oip
+
+#endif  // SERVER_INFERENCE_INFERENCE_CONTEXT_H_
