@@ -43,6 +43,11 @@ absl::Status CheckName(absl::string_view name) {
                    kMaxNameBytes, " letters, digits or . _ / -"));
 }
 
+absl::Status TakenError(absl::string_view name) {
+  return absl::AlreadyExistsError(absl::StrCat(
+      "model name \"", name, "\" is taken by another model; choose another"));
+}
+
 bool NameLess(const std::shared_ptr<const Model>& a,
               const std::shared_ptr<const Model>& b) {
   return NaturalLess(a->name(), b->name());
@@ -51,15 +56,26 @@ bool NameLess(const std::shared_ptr<const Model>& a,
 }  // namespace
 
 absl::Status ModelRegistry::Add(std::shared_ptr<const Model> model) {
-  ATTENTION_RETURN_IF_ERROR(CheckName(model->name()));
-  const MutexLock lock(mutex_);
-  std::shared_ptr<const Model>& place = models_[model->name()];
-  if (place != nullptr) {
-    return absl::AlreadyExistsError(
-        absl::StrCat("model name \"", place->name(),
-                     "\" is taken by another model; choose another"));
+  return Replace({}, {std::move(model)});
+}
+
+absl::Status ModelRegistry::Replace(
+    const std::vector<std::string>& names,
+    const std::vector<std::shared_ptr<const Model>>& models) {
+  for (const std::shared_ptr<const Model>& model : models) {
+    ATTENTION_RETURN_IF_ERROR(CheckName(model->name()));
   }
-  place = std::move(model);
+  // What is taken out may be gigabytes: it goes once the lock is free.
+  ModelMap changed;
+  const MutexLock lock(mutex_);
+  changed = models_;
+  for (const std::string& name : names) changed.erase(name);
+  for (const std::shared_ptr<const Model>& model : models) {
+    if (!changed.emplace(model->name(), model).second) {
+      return TakenError(model->name());
+    }
+  }
+  models_.swap(changed);
   return absl::OkStatus();
 }
 

@@ -26,6 +26,14 @@ class ModelRegistry {
   absl::Status Add(std::shared_ptr<const Model> model)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // Takes out the models of `names`, as far as they are here, and puts `models`
+  // in, at once: nobody finds a part of either. Whoever has found a model keeps
+  // it. As Add, for the names that are left and those of `models`; after an
+  // error nothing has changed.
+  absl::Status Replace(const std::vector<std::string>& names,
+                       const std::vector<std::shared_ptr<const Model>>& models)
+      ABSL_LOCKS_EXCLUDED(mutex_);
+
   // NotFound with the names that there are (the first few).
   absl::StatusOr<std::shared_ptr<const Model>> Find(
       absl::string_view name) const ABSL_LOCKS_EXCLUDED(mutex_);
@@ -35,9 +43,11 @@ class ModelRegistry {
       ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
+  using ModelMap =
+      std::map<std::string, std::shared_ptr<const Model>, std::less<>>;
+
   mutable Mutex mutex_;
-  std::map<std::string, std::shared_ptr<const Model>, std::less<>> models_
-      ABSL_GUARDED_BY(mutex_);
+  ModelMap models_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace attention

@@ -1,8 +1,10 @@
-// Proves that models are found by name, listed as people count, and that names
-// that would confuse somebody are refused.
+// Proves that models are found by name, listed as people count, replaced all at
+// once, and that names that would confuse somebody are refused.
 #include "core/model/model_registry.h"
 
+#include <atomic>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -11,6 +13,7 @@
 namespace attention {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -26,6 +29,12 @@ std::shared_ptr<const Model> MakeModel(const std::string& name) {
                         .v_proj = linear,
                         .out_proj = linear})
       .value();
+}
+
+std::vector<std::string> Names(const ModelRegistry& registry) {
+  std::vector<std::string> names;
+  for (const auto& model : registry.List()) names.push_back(model->name());
+  return names;
 }
 
 std::string FindError(const ModelRegistry& registry, const std::string& name) {
@@ -46,9 +55,7 @@ TEST(ModelRegistryTest, ListsInNaturalOrder) {
   for (const char* name : {"m/10", "m/2", "m/1", "a"}) {
     ASSERT_TRUE(registry.Add(MakeModel(name)).ok());
   }
-  std::vector<std::string> names;
-  for (const auto& model : registry.List()) names.push_back(model->name());
-  EXPECT_THAT(names, ElementsAre("a", "m/1", "m/2", "m/10"));
+  EXPECT_THAT(Names(registry), ElementsAre("a", "m/1", "m/2", "m/10"));
 }
 
 TEST(ModelRegistryTest, NotFoundNamesTheFirstModels) {
@@ -81,6 +88,71 @@ TEST(ModelRegistryTest, ATakenNameAlreadyExists) {
   EXPECT_EQ(registry.Add(MakeModel("m")).code(),
             absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(registry.Find("m").value(), first);
+}
+
+TEST(ModelRegistryTest, ReplacesAModelThatSomebodyKeeps) {
+  ModelRegistry registry;
+  const auto first = MakeModel("m");
+  const auto second = MakeModel("m");
+  ASSERT_TRUE(registry.Add(first).ok());
+  const auto kept = registry.Find("m").value();
+  ASSERT_TRUE(registry.Replace({"m"}, {second}).ok());
+  EXPECT_EQ(registry.Find("m").value(), second);
+  EXPECT_EQ(kept, first);
+}
+
+TEST(ModelRegistryTest, ReplacesModelsByOthersOrByNone) {
+  ModelRegistry registry;
+  for (const char* name : {"a", "m/0", "m/1", "m/2"}) {
+    ASSERT_TRUE(registry.Add(MakeModel(name)).ok());
+  }
+  ASSERT_TRUE(registry
+                  .Replace({"m/0", "m/1", "m/2", "not there"},
+                           {MakeModel("m/1"), MakeModel("m/3")})
+                  .ok());
+  EXPECT_THAT(Names(registry), ElementsAre("a", "m/1", "m/3"));
+  ASSERT_TRUE(registry.Replace({"m/1", "m/3"}, {}).ok());
+  EXPECT_THAT(Names(registry), ElementsAre("a"));
+}
+
+TEST(ModelRegistryTest, AnErrorReplacesNothing) {
+  ModelRegistry registry;
+  const auto first = MakeModel("m/0");
+  for (const auto& model : {first, MakeModel("other")}) {
+    ASSERT_TRUE(registry.Add(model).ok());
+  }
+  EXPECT_EQ(
+      registry.Replace({"m/0"}, {MakeModel("m/0"), MakeModel("other")}).code(),
+      absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(
+      registry.Replace({"m/0"}, {MakeModel("m/1"), MakeModel("m/1")}).code(),
+      absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(
+      registry.Replace({"m/0"}, {MakeModel("m/0"), MakeModel("sdpa")}).code(),
+      absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(registry.Find("m/0").value(), first);
+  EXPECT_THAT(Names(registry), ElementsAre("m/0", "other"));
+}
+
+TEST(ModelRegistryTest, NobodySeesAPartOfWhatIsReplaced) {
+  ModelRegistry registry;
+  ASSERT_TRUE(registry.Replace({}, {MakeModel("a"), MakeModel("b")}).ok());
+  std::atomic<bool> end = false;
+  std::thread reader([&] {
+    while (!end) {
+      EXPECT_THAT(Names(registry),
+                  AnyOf(ElementsAre("a", "b"), ElementsAre("c", "d")));
+    }
+  });
+  constexpr int kTimes = 200;
+  for (int i = 0; i < kTimes; ++i) {
+    EXPECT_TRUE(
+        registry.Replace({"a", "b"}, {MakeModel("c"), MakeModel("d")}).ok());
+    EXPECT_TRUE(
+        registry.Replace({"c", "d"}, {MakeModel("a"), MakeModel("b")}).ok());
+  }
+  end = true;
+  reader.join();
 }
 
 TEST(ModelRegistryTest, NamesMayHave128BytesOfTheAllowedCharacters) {
