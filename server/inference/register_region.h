@@ -1,4 +1,5 @@
-// Who may register shared memory: the one rule, whichever protocol asks.
+// Who may register and unregister shared memory: the one rule, whichever
+// protocol asks.
 #ifndef SERVER_INFERENCE_REGISTER_REGION_H_
 #define SERVER_INFERENCE_REGISTER_REGION_H_
 
@@ -10,13 +11,20 @@
 
 namespace attention::oip {
 
-// SharedMemory::Register, where --shared-memory lets `peer_address` do so:
-// PermissionDenied for "off", and for "local" unless it is on this machine.
+// Both are PermissionDenied when --shared-memory is "off", and when it is
+// "local" unless `peer_address` is on this machine.
 // The address is as gRPC writes it ("ipv4:127.0.0.1:4000", "unix:/path") or
 // bare ("127.0.0.1", "::1").
+
+// SharedMemory::Register.
 absl::Status RegisterRegion(const InferenceContext& context,
                             const std::string& peer_address,
                             const RegionStatus& region);
+
+// SharedMemory::Unregister: others must not take away what a client uses.
+absl::Status UnregisterRegion(const InferenceContext& context,
+                              const std::string& peer_address,
+                              const std::string& name);
 
 }  // namespace attention::oip
 
