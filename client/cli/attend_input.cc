@@ -152,6 +152,7 @@ absl::StatusOr<AttendInput> MakeAttendInput(const AttendFlags& flags) {
   call.residual = flags.residual;
   call.output_dtype = flags.output_dtype;
   call.compute_dtype = flags.compute_dtype;
+  call.priority = flags.priority;
   if (!flags.texts.empty()) {
     ATTENTION_RETURN_IF_ERROR(TextInput(flags.texts, input));
   } else if (!flags.random.empty()) {

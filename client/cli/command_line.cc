@@ -124,6 +124,12 @@ void AddComputationFlags(CLI::App* attend, AttendFlags& flags) {
   AddChoice(attend, "--compute-dtype", flags.compute_dtype, kComputeTypes,
             "Type to compute in; default: the model's, for sdpa f32")
       ->group(group);
+  attend
+      ->add_option("--priority", flags.priority,
+                   "1 goes before 2 where requests wait, to priority_levels "
+                   "of info; default: the server's")
+      ->option_text("N")
+      ->group(group);
 }
 
 void AddOutputFlags(CLI::App* attend, AttendFlags& flags) {

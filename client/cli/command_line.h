@@ -33,6 +33,7 @@ struct AttendFlags {
   bool residual = false;
   std::optional<ElementType> output_dtype{};
   std::optional<ElementType> compute_dtype{};
+  std::uint32_t priority = 0;
   std::string output{};
   ColorMode color = ColorMode::kAuto;
 };

@@ -80,7 +80,8 @@ ExitCode RunInfo(const CommandLine& line) {
                 {"max_inflight_bytes", info->max_inflight_bytes},
                 {"max_heads", info->max_heads},
                 {"max_head_dim", info->max_head_dim},
-                {"max_stream_requests", info->max_stream_requests}};
+                {"max_stream_requests", info->max_stream_requests},
+                {"priority_levels", info->priority_levels}};
   for (const auto& [name, value] : limits) {
     std::printf("%-19s %lld\n", name, static_cast<long long>(value));
   }

@@ -102,6 +102,7 @@ v1::AttendRequest SmallFields(const AttendCall& call) {
   if (call.compute_dtype) {
     request.set_compute_dtype(ToProto(*call.compute_dtype));
   }
+  request.set_priority(call.priority);
   return request;
 }
 
@@ -296,7 +297,8 @@ ServerInfo ToServerInfo(const v1::GetServerInfoResponse& response) {
                   .max_inflight_bytes = limits.max_inflight_bytes(),
                   .max_heads = limits.max_heads(),
                   .max_head_dim = limits.max_head_dim(),
-                  .max_stream_requests = limits.max_stream_requests()};
+                  .max_stream_requests = limits.max_stream_requests(),
+                  .priority_levels = limits.priority_levels()};
   for (const int dtype : response.compute_dtypes()) {
     // What this client does not know it cannot ask for.
     if (const auto known = FromProto(static_cast<v1::DType>(dtype))) {

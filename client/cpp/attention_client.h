@@ -91,6 +91,9 @@ struct AttendCall {
   std::optional<ElementType> output_dtype{};  // default: that of queries
   // kF32 or kBF16. Default: the model's, which takes no other; `sdpa`: kF32.
   std::optional<ElementType> compute_dtype{};
+  // Of what waits, 1 goes first and ServerInfo::priority_levels last. 0: the
+  // server's default.
+  std::uint32_t priority = 0;
   // Comes back in the result, and in the server's debug log if it fails.
   std::string id{};
   // Until the answer, retries included. Default: the client's.
@@ -148,6 +151,7 @@ struct ServerInfo {
   std::int64_t max_heads = 0;
   std::int64_t max_head_dim = 0;
   std::int64_t max_stream_requests = 0;
+  std::int64_t priority_levels = 0;  // 0: a server without priorities
 };
 
 struct ClientOptions {

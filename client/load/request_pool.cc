@@ -179,6 +179,7 @@ class RequestMaker {
     call.attn_weights = mix.attn_weights;
     call.output_dtype = mix.output_dtype;
     call.compute_dtype = recipe.compute_dtype;
+    call.priority = mix.priority;
     call.timeout = mix.deadline;
     ATTENTION_ASSIGN_OR_RETURN(request.message, SerializeAttendCall(call));
     for (const MessagePiece& piece : request.message) {

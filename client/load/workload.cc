@@ -17,6 +17,7 @@
 #include "client/load/json_fields.h"
 #include "core/attention/attention_spec.h"
 #include "core/base/status_macros.h"
+#include "core/engine/priority.h"
 #include "core/model/model_registry.h"
 #include "core/tensor/mapped_file.h"
 
@@ -165,14 +166,13 @@ class WorkloadParser {
     if (deadline_ms > 0) {
       mix.deadline = std::chrono::milliseconds(deadline_ms);
     }
+    std::int64_t priority = 0;
+    fields.ReadInteger("priority", 1,
+                       static_cast<std::int64_t>(kPriorityLevels), priority);
+    mix.priority = static_cast<std::uint32_t>(priority);
     ParseHeads(fields, mix);
     ParseLengths(fields, mix.lengths);
     ParseSentences(fields, mix);
-    if (object.contains("priority")) {
-      fields.Fail(absl::StrCat(
-          fields.PathOf("priority"),
-          " cannot be set: the service has no priorities; leave it out"));
-    }
     fields.RefuseOthers();
     return mix;
   }
@@ -346,6 +346,9 @@ std::string Describe(const RequestMix& mix) {
                   kWeights[static_cast<int>(mix.attn_weights)]);
   if (mix.deadline) {
     absl::StrAppend(&text, ", within ", mix.deadline->count(), " ms");
+  }
+  if (mix.priority > 0) {
+    absl::StrAppend(&text, ", priority ", mix.priority);
   }
   return text;
 }

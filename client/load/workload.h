@@ -44,6 +44,7 @@ struct RequestMix {
   MaskKind mask = MaskKind::kNone;
   ReturnWeights attn_weights = ReturnWeights::kNone;
   std::optional<std::chrono::milliseconds> deadline{};
+  std::uint32_t priority = 0;  // 1 goes first; 0: the server's default
   // `sdpa` only; models know their own.
   std::int64_t num_heads = 12;
   std::int64_t num_kv_heads = 12;

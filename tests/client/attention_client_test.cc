@@ -83,6 +83,7 @@ TEST_F(ClientTest, SendsEveryFieldOfTheCall) {
       .residual = true,
       .output_dtype = ElementType::kF16,
       .compute_dtype = ElementType::kBF16,
+      .priority = 4,
       .id = "all"};
 
   (void)client.Attend(call);
@@ -109,6 +110,7 @@ TEST_F(ClientTest, SendsEveryFieldOfTheCall) {
   EXPECT_TRUE(sent.residual());
   EXPECT_EQ(sent.output_dtype(), v1::DTYPE_F16);
   EXPECT_EQ(sent.compute_dtype(), v1::DTYPE_BF16);
+  EXPECT_EQ(sent.priority(), 4U);
 }
 
 TEST_F(ClientTest, LeavesAbsentWhatTheCallLeavesOut) {
@@ -123,6 +125,7 @@ TEST_F(ClientTest, LeavesAbsentWhatTheCallLeavesOut) {
   EXPECT_FALSE(sent.has_scale());
   EXPECT_EQ(sent.output_dtype(), v1::DTYPE_UNSPECIFIED);
   EXPECT_EQ(sent.compute_dtype(), v1::DTYPE_UNSPECIFIED);
+  EXPECT_EQ(sent.priority(), 0U);
 }
 
 TEST_F(ClientTest, TakesAResultAsTheNextInput) {
@@ -420,6 +423,7 @@ TEST_F(ClientTest, DescribesServerAndModels) {
   EXPECT_EQ(info->workers, 3);
   EXPECT_THAT(info->compute_dtypes,
               ElementsAre(ElementType::kF32, ElementType::kBF16));
+  EXPECT_EQ(info->priority_levels, 106);
   ASSERT_TRUE(models.ok()) << models.status();
   ASSERT_EQ(models->size(), 2U);
   EXPECT_EQ(models->front().name, "sdpa");

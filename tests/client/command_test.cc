@@ -71,7 +71,8 @@ TEST_F(CommandTest, InfoShowsTheServer) {
                     HasSubstr("max_request_bytes   2147483647\n"),
                     HasSubstr("\nmax_batch_bytes     101\nmax_inflight_bytes  "
                               "102\nmax_heads           103\nmax_head_dim      "
-                              "  104\nmax_stream_requests 105\n")));
+                              "  104\nmax_stream_requests 105\n"
+                              "priority_levels     106\n")));
 }
 
 TEST_F(CommandTest, HealthIsExitCode0OnlyWhileTheServerServes) {
@@ -161,7 +162,7 @@ TEST_F(CommandTest, AttendSendsEveryOption) {
   const CommandResult result =
       Run("attend --random 2x3x8 --seed 5 --packed --dtype bf16 --causal "
           "--scale 0.5 --residual --output-dtype f16 --compute-dtype f32 "
-          "--model minilm/0");
+          "--priority 2 --model minilm/0");
 
   EXPECT_EQ(result.exit_code, 0) << result.err;
   const v1::AttendRequest sent = fake_.last_request();
@@ -173,6 +174,7 @@ TEST_F(CommandTest, AttendSendsEveryOption) {
   EXPECT_TRUE(sent.residual());
   EXPECT_EQ(sent.output_dtype(), v1::DTYPE_F16);
   EXPECT_EQ(sent.compute_dtype(), v1::DTYPE_F32);
+  EXPECT_EQ(sent.priority(), 2U);
 }
 
 TEST_F(CommandTest, AttendSaysWhatWasComputedIn) {
@@ -307,6 +309,9 @@ TEST_F(CommandTest, BadUsageIsExitCode2) {
       {"attend --text a --weights some", "--weights"},
       {"attend --text a --dtype f64", "--dtype"},
       {"attend --text a --compute-dtype f16", "--compute-dtype"},
+      {"attend --text a --priority high", "--priority"},
+      {"attend --text a --priority -1", "--priority"},
+      {"attend --text a --priority 4294967296", "--priority"},
       {"attend --text a --weights average --head 1", "--weights per-head"},
       {"attend --random 0x1x1", "BATCHxLENxEMBED"},
       {"attend --random 8x128", "BATCHxLENxEMBED"},

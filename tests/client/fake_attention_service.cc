@@ -168,6 +168,7 @@ class FakeAttentionService::Impl final : public v1::AttentionService::Service {
     limits->set_max_heads(103);
     limits->set_max_head_dim(104);
     limits->set_max_stream_requests(105);
+    limits->set_priority_levels(106);
     return grpc::Status::OK;
   }
 

@@ -119,6 +119,7 @@ InProcessDeployment::InProcessDeployment(const std::string& path)
 
 AttendResult InProcessDeployment::Attend(const AttendCall& call) {
   AttentionRequest request;
+  request.priority = call.priority;
   AttentionSpec spec = models_[0]->spec();
   std::int64_t width = models_[0]->embed_dim();
   std::int64_t kv_width = width;

@@ -133,7 +133,8 @@ TEST(RequestPoolTest, MessagesAreTheCallAndShareItsTensors) {
                                  .compute_dtype = ElementType::kF32,
                                  .mask = MaskKind::kFloat,
                                  .attn_weights = ReturnWeights::kPerHead,
-                                 .deadline = std::chrono::milliseconds(7)});
+                                 .deadline = std::chrono::milliseconds(7),
+                                 .priority = 2});
   const PreparedRequest& request = requests[0];
   const v1::AttendRequest message = Parse(request);
 
@@ -150,6 +151,7 @@ TEST(RequestPoolTest, MessagesAreTheCallAndShareItsTensors) {
   EXPECT_EQ(message.output_dtype(), v1::DTYPE_F32);
   EXPECT_EQ(message.compute_dtype(), v1::DTYPE_F32);
   EXPECT_EQ(message.attn_weights(), v1::ATTN_WEIGHTS_PER_HEAD);
+  EXPECT_EQ(message.priority(), 2U);
   EXPECT_FALSE(message.is_causal());
   EXPECT_TRUE(std::equal(message.q_lengths().begin(), message.q_lengths().end(),
                          message.kv_lengths().begin(),

@@ -88,6 +88,7 @@ TEST_F(WorkloadTest, EverythingHasADefault) {
   EXPECT_EQ(mix.mask, MaskKind::kNone);
   EXPECT_EQ(mix.attn_weights, ReturnWeights::kNone);
   EXPECT_EQ(mix.deadline, std::nullopt);
+  EXPECT_EQ(mix.priority, 0U);
   EXPECT_EQ(mix.num_heads, 12);
   EXPECT_EQ(mix.num_kv_heads, 12);
   EXPECT_EQ(mix.head_dim, 64);
@@ -102,6 +103,7 @@ TEST_F(WorkloadTest, EveryFieldIsRead) {
       "lengths": {"lognormal": {"mean": 30.5, "sigma": 0.6, "max": 102}},
       "dtype": "bf16", "output_dtype": "f16", "compute_dtype": "bf16",
       "mask": "float", "attn_weights": "average", "deadline_ms": 50,
+      "priority": 2,
       "num_heads": 8, "num_kv_heads": 2, "head_dim": 128}]})");
 
   EXPECT_EQ(workload.name, "all");
@@ -122,6 +124,7 @@ TEST_F(WorkloadTest, EveryFieldIsRead) {
   EXPECT_EQ(mix.mask, MaskKind::kFloat);
   EXPECT_EQ(mix.attn_weights, ReturnWeights::kHeadAverage);
   EXPECT_EQ(mix.deadline, std::chrono::milliseconds(50));
+  EXPECT_EQ(mix.priority, 2U);
   EXPECT_EQ(mix.num_heads, 8);
   EXPECT_EQ(mix.num_kv_heads, 2);
   EXPECT_EQ(mix.head_dim, 128);
@@ -232,6 +235,10 @@ TEST_F(WorkloadTest, RefusesValuesOutOfTheirRange) {
        "per_head"},
       {R"("deadline_ms": 0)",
        "mixes[1].deadline_ms is 0, must be a whole number from 1 to 3600000"},
+      {R"("priority": 0)",
+       "mixes[1].priority is 0, must be a whole number from 1 to 5"},
+      {R"("priority": 6)",
+       "mixes[1].priority is 6, must be a whole number from 1 to 5"},
       {R"("model": "sdpa", "num_heads": 4097)",
        "mixes[1].num_heads is 4097, must be a whole number from 1 to 4096"},
       {R"("model": "sdpa", "head_dim": 0)",
@@ -279,9 +286,6 @@ TEST_F(WorkloadTest, RefusesFieldsThatWouldHaveNoEffect) {
               HasSubstr("lengths has no effect on sentences"));
   EXPECT_THAT(MixRefusal(R"("sentences": "x", "model": "sdpa")"),
               HasSubstr("sentences cannot be sent to sdpa"));
-  EXPECT_EQ(MixRefusal(R"("priority": 1)"),
-            "mixes[1].priority cannot be set: the service has no priorities; "
-            "leave it out");
 }
 
 // The names in "known are a, b, c".
@@ -301,7 +305,7 @@ TEST_F(WorkloadTest, NamesUnknownFieldsAndAllThatAreKnownAreDocumented) {
       MixRefusal(R"("lengths": {"lognormal": {"nonsense": 1}})")};
   const char* const objects[] = {"the workload", "mixes[1]", "mixes[1].lengths",
                                  "mixes[1].lengths.lognormal"};
-  const std::size_t counts[] = {4, 15, 2, 3};
+  const std::size_t counts[] = {4, 16, 2, 3};
   for (int i = 0; i < 4; ++i) {
     EXPECT_THAT(refusals[i],
                 StartsWith(std::string(objects[i]) + " has \"nonsense\""));
@@ -348,11 +352,11 @@ TEST_F(WorkloadTest, IsDescribedInALine) {
          "lengths": {"lognormal": {"mean": 30, "sigma": 0.6, "max": 102}}},
         {"model": "sdpa", "num_heads": 8, "num_kv_heads": 2, "mask": "causal",
          "attn_weights": "per_head", "dtype": "f16", "output_dtype": "f32",
-         "compute_dtype": "bf16"}]})")
+         "compute_dtype": "bf16", "priority": 5}]})")
           .Describe(),
       "two: 75 % minilm/0, 32 packed x lognormal tokens (mean 30, sigma 0.6, "
       "max 102), f32, within 50 ms; 25 % sdpa 8/2 heads of 64, 1 x 32 tokens, "
-      "f16 to f32 in bf16, causal, attn_weights per head");
+      "f16 to f32 in bf16, causal, attn_weights per head, priority 5");
 }
 
 }  // namespace
