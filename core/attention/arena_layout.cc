@@ -13,14 +13,11 @@ std::int64_t RowCount(const Sequence& sequence, TileKind kind) {
 
 // The same rows of every sequence, as in self-attention.
 bool SameInputs(std::span<const Sequence> sequences, TileKind a, TileKind b) {
-  return std::all_of(
-      sequences.begin(), sequences.end(), [&](const Sequence& sequence) {
-        const RowsView& rows = InputRows(sequence, a);
-        const RowsView& others = InputRows(sequence, b);
-        return RowCount(sequence, a) == RowCount(sequence, b) &&
-               rows.data == others.data && rows.dtype == others.dtype &&
-               rows.row_stride == others.row_stride;
-      });
+  return std::all_of(sequences.begin(), sequences.end(),
+                     [&](const Sequence& sequence) {
+                       return RowCount(sequence, a) == RowCount(sequence, b) &&
+                              InputRows(sequence, a) == InputRows(sequence, b);
+                     });
 }
 
 // Which inputs of bf16 layers get a place. Beside other sequences those that

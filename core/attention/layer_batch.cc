@@ -214,7 +214,7 @@ void LayerBatch::GatherInputs(const PlannedTile& tile,
       arena_ + plan_.arena.inputs.Of(tile.rows_of));
   for (const Segment& segment : segments) {
     GatherRows(InputRows(sequences_[segment.sequence], tile.rows_of),
-               segment.first_row, segment.rows, columns, spec_.compute_dtype,
+               segment.first_row, 0, segment.rows, columns, spec_.compute_dtype,
                inputs + (tile.first_row + segment.tile_row) * row_bytes);
   }
   const std::int64_t end = tile.first_row + tile.rows;
@@ -265,7 +265,7 @@ const std::byte* LayerBatch::ProjectionInput(
   std::byte* rows = scratch.rows.bytes();
   for (const Segment& segment : segments) {
     GatherRows(InputRows(sequences_[segment.sequence], tile.kind),
-               segment.first_row, segment.rows, columns, spec_.compute_dtype,
+               segment.first_row, 0, segment.rows, columns, spec_.compute_dtype,
                rows + segment.tile_row * row_bytes);
   }
   std::fill(rows + tile.rows * row_bytes, rows + padded_rows * row_bytes,
@@ -283,11 +283,14 @@ const std::byte* LayerBatch::DenseRows(const std::vector<Segment>& segments,
   const std::byte* first = nullptr;
   for (const Segment& segment : segments) {
     const RowsView& view = InputRows(sequences_[segment.sequence], kind);
-    if (view.dtype != spec_.compute_dtype || view.row_stride != columns ||
-        reinterpret_cast<std::uintptr_t>(view.data) % size != 0) {
+    if (view.dtype != spec_.compute_dtype || view.row_stride != columns) {
       return nullptr;
     }
-    const std::byte* rows = view.data + segment.first_row * row_bytes;
+    const std::byte* rows =
+        InOnePiece(view, segment.first_row, 0, segment.rows * columns);
+    if (rows == nullptr || reinterpret_cast<std::uintptr_t>(rows) % size != 0) {
+      return nullptr;
+    }
     if (first == nullptr) first = rows;
     if (rows != first + segment.tile_row * row_bytes) return nullptr;
   }
@@ -334,16 +337,13 @@ void LayerBatch::PackHeads(const PlannedTile& tile,
   for (const Segment& segment : segments) {
     const Sequence& sequence = sequences_[segment.sequence];
     const SequencePlace& placed = plan_.arena.sequences[segment.sequence];
-    RowsView view = InputRows(sequence, tile.kind);
-    const std::int64_t head_bytes =
-        width * static_cast<std::int64_t>(DTypeSize(view.dtype));
-    view.data += tile.first_part * head_bytes;
     for (std::int64_t head = tile.first_part; head < tile.end_part; ++head) {
       float* in_place =
           HeadsInPlace(tile.kind, head, tile.first_row + segment.tile_row);
       float* rows = in_place != nullptr ? in_place : scratch.rows.floats();
-      GatherRows(view, segment.first_row, segment.rows, width,
-                 ProductDType(tile.kind), reinterpret_cast<std::byte*>(rows));
+      GatherRows(InputRows(sequence, tile.kind), segment.first_row,
+                 head * width, segment.rows, width, ProductDType(tile.kind),
+                 reinterpret_cast<std::byte*>(rows));
       const HeadPiece piece{head, segment.first_row, segment.rows};
       if (tile.kind == TileKind::kKeys) {
         PackKeys(spec_, sequence, placed, piece, {rows, width}, scratch.rounded,
@@ -353,7 +353,6 @@ void LayerBatch::PackHeads(const PlannedTile& tile,
                    {reinterpret_cast<const std::uint16_t*>(rows), width},
                    arena_);
       }
-      view.data += head_bytes;
     }
   }
 }

@@ -125,49 +125,65 @@ HWY_AFTER_NAMESPACE();
 namespace attention {
 namespace {
 
-const std::byte* RowAt(const RowsView& rows, std::int64_t row,
-                       std::int64_t column) {
-  return rows.data + (row * rows.row_stride + column) *
-                         static_cast<std::int64_t>(DTypeSize(rows.dtype));
+// From the first byte of `rows`.
+std::int64_t ByteOffset(const RowsView& rows, std::int64_t row,
+                        std::int64_t column) {
+  return (row * rows.row_stride + column) *
+         static_cast<std::int64_t>(DTypeSize(rows.dtype));
 }
 
-void CopyRow(const std::byte* from, DType from_dtype, std::int64_t columns,
-             DType to_dtype, std::byte* to) {
-  if (from_dtype == to_dtype) {
-    std::copy_n(from, columns * static_cast<std::int64_t>(DTypeSize(to_dtype)),
-                to);
+// Elements of a buffer that stays in the first-level cache.
+constexpr std::int64_t kBuffered = 256;
+
+// As InOnePiece; elements in several pieces of memory are copied to `joined`.
+const std::byte* Elements(const RowsView& rows, std::int64_t row,
+                          std::int64_t column, std::int64_t count,
+                          std::byte* joined) {
+  const std::byte* in_place = InOnePiece(rows, row, column, count);
+  if (in_place != nullptr) return in_place;
+  rows.fragments->Copy(rows.first_byte + ByteOffset(rows, row, column),
+                       count * static_cast<std::int64_t>(DTypeSize(rows.dtype)),
+                       joined);
+  return joined;
+}
+
+void CopyRow(const RowsView& from, std::int64_t row, std::int64_t first_column,
+             std::int64_t columns, DType to_dtype, std::byte* to) {
+  const auto to_size = static_cast<std::int64_t>(DTypeSize(to_dtype));
+  if (from.dtype == to_dtype) {
+    const std::byte* bytes = Elements(from, row, first_column, columns, to);
+    if (bytes != to) std::copy_n(bytes, columns * to_size, to);
     return;
   }
-  // Through a buffer that stays in the first-level cache.
-  constexpr std::int64_t kPiece = 256;
-  alignas(64) std::array<float, kPiece> piece;
-  const auto from_size = static_cast<std::int64_t>(DTypeSize(from_dtype));
-  const auto to_size = static_cast<std::int64_t>(DTypeSize(to_dtype));
-  for (std::int64_t c = 0; c < columns; c += kPiece) {
-    const std::int64_t count = std::min(kPiece, columns - c);
-    ConvertToF32(from + c * from_size, from_dtype, count, piece.data());
-    ConvertFromF32(piece.data(), count, to_dtype, to + c * to_size);
+  alignas(64) std::array<float, kBuffered> values;
+  std::array<std::byte, kBuffered * sizeof(float)> joined;
+  for (std::int64_t c = 0; c < columns; c += kBuffered) {
+    const std::int64_t count = std::min(kBuffered, columns - c);
+    ConvertToF32(Elements(from, row, first_column + c, count, joined.data()),
+                 from.dtype, count, values.data());
+    ConvertFromF32(values.data(), count, to_dtype, to + c * to_size);
   }
 }
 
-// out = from * factor + added, rounded to `dtype`; `added` may be null.
+// out = from * factor + what `residual` holds from `first_column` on, rounded
+// to `dtype`; `residual` may be null.
 void WriteRow(const float* from, std::int64_t columns, float factor,
-              const std::byte* added, DType added_dtype, DType dtype,
-              std::byte* out) {
-  // Through buffers that stay in the first-level cache.
-  constexpr std::int64_t kPiece = 256;
+              const RowsView* residual, std::int64_t row,
+              std::int64_t first_column, DType dtype, std::byte* out) {
   constexpr float kOne = 1.0F;
-  std::array<float, kPiece> sum;
-  std::array<float, kPiece> residual;
+  std::array<float, kBuffered> sum;
+  std::array<float, kBuffered> added;
+  std::array<std::byte, kBuffered * sizeof(float)> joined;
   const auto size = static_cast<std::int64_t>(DTypeSize(dtype));
-  const auto added_size = static_cast<std::int64_t>(DTypeSize(added_dtype));
-  for (std::int64_t c = 0; c < columns; c += kPiece) {
-    const std::int64_t count = std::min(kPiece, columns - c);
+  for (std::int64_t c = 0; c < columns; c += kBuffered) {
+    const std::int64_t count = std::min(kBuffered, columns - c);
     ScaleRows({from + c, 0}, &factor, 1, count, Stores::kCached,
               {sum.data(), 0});
-    if (added != nullptr) {
-      ConvertToF32(added + c * added_size, added_dtype, count, residual.data());
-      AddScaledRows({residual.data(), 0}, &kOne, 1, count, {sum.data(), 0});
+    if (residual != nullptr) {
+      ConvertToF32(
+          Elements(*residual, row, first_column + c, count, joined.data()),
+          residual->dtype, count, added.data());
+      AddScaledRows({added.data(), 0}, &kOne, 1, count, {sum.data(), 0});
     }
     ConvertFromF32(sum.data(), count, dtype, out + c * size);
   }
@@ -195,11 +211,21 @@ void TransposeScaled(TileView from, std::int64_t rows, std::int64_t columns,
   HWY_DYNAMIC_DISPATCH(TransposeScaledT)(from, rows, columns, high, low, to);
 }
 
-void GatherRows(const RowsView& from, std::int64_t first, std::int64_t rows,
+const std::byte* InOnePiece(const RowsView& rows, std::int64_t row,
+                            std::int64_t column, std::int64_t count) {
+  const std::int64_t offset = ByteOffset(rows, row, column);
+  if (rows.fragments == nullptr) return rows.data + offset;
+  return rows.fragments->Contiguous(
+      rows.first_byte + offset,
+      count * static_cast<std::int64_t>(DTypeSize(rows.dtype)));
+}
+
+void GatherRows(const RowsView& from, std::int64_t first,
+                std::int64_t first_column, std::int64_t rows,
                 std::int64_t columns, DType dtype, std::byte* to) {
   const auto row_bytes = columns * static_cast<std::int64_t>(DTypeSize(dtype));
   for (std::int64_t r = 0; r < rows; ++r, to += row_bytes) {
-    CopyRow(RowAt(from, first + r, 0), from.dtype, columns, dtype, to);
+    CopyRow(from, first + r, first_column, columns, dtype, to);
   }
 }
 
@@ -226,10 +252,8 @@ void ScatterRows(TileView from, const float* factors, std::int64_t rows,
       ConvertFromF32(row, columns, to.dtype, out);
       continue;
     }
-    const bool adds = residual != nullptr;
-    WriteRow(row, columns, factors == nullptr ? 1.0F : factors[r],
-             adds ? RowAt(*residual, first + r, first_column) : nullptr,
-             adds ? residual->dtype : DType::kF32, to.dtype, out);
+    WriteRow(row, columns, factors == nullptr ? 1.0F : factors[r], residual,
+             first + r, first_column, to.dtype, out);
   }
 }
 

@@ -20,9 +20,16 @@ void TransposeScaled(TileView from, std::int64_t rows, std::int64_t columns,
 void Transpose(TileView from, std::int64_t rows, std::int64_t columns,
                MutableTileView to);
 
-// Reads rows first..first + rows of a request's tensor as `dtype` (kF32 or
-// kBF16), dense.
-void GatherRows(const RowsView& from, std::int64_t first, std::int64_t rows,
+// Where `count` elements of a request's tensor lie, the first of them at `row`
+// and `column`, when that is one piece of memory; null otherwise. Of dense rows
+// they may be several.
+const std::byte* InOnePiece(const RowsView& rows, std::int64_t row,
+                            std::int64_t column, std::int64_t count);
+
+// Reads [rows, columns] of a request's tensor, from row `first` and column
+// `first_column` on, as `dtype` (kF32 or kBF16), dense.
+void GatherRows(const RowsView& from, std::int64_t first,
+                std::int64_t first_column, std::int64_t rows,
                 std::int64_t columns, DType dtype, std::byte* to);
 
 // Writes [rows, columns] of f32 into a request's tensor, at row `first` and

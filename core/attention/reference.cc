@@ -84,11 +84,20 @@ struct Matrix {
 
 // matrix[r, c] = view[r * row_stride + c]
 Matrix ReadRows(const RowsView& view, std::int64_t rows, std::int64_t columns) {
+  const auto size = static_cast<std::int64_t>(DTypeSize(view.dtype));
+  std::vector<std::byte> joined(static_cast<std::size_t>(columns * size));
   Matrix matrix(rows, columns);
   for (std::int64_t r = 0; r < rows; ++r) {
+    const std::int64_t start = r * view.row_stride * size;
+    const std::byte* row = joined.data();
+    if (view.fragments == nullptr) {
+      row = view.data + start;
+    } else {
+      view.fragments->Copy(view.first_byte + start, columns * size,
+                           joined.data());
+    }
     for (std::int64_t c = 0; c < columns; ++c) {
-      matrix.Row(r)[c] =
-          ReadElement(view.data, view.dtype, r * view.row_stride + c);
+      matrix.Row(r)[c] = ReadElement(row, view.dtype, c);
     }
   }
   return matrix;

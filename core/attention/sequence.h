@@ -20,6 +20,9 @@ struct RowsView {
   std::int64_t row_stride = 0;
   const Fragments* fragments = nullptr;
   std::int64_t first_byte = 0;
+
+  // Whether they are the same memory, read alike.
+  bool operator==(const RowsView&) const = default;
 };
 
 struct MutableRowsView {

@@ -54,6 +54,27 @@ std::size_t StridedRows::RowStart(std::int64_t row) const {
   return offset_ + static_cast<std::size_t>(row * stride()) * DTypeSize(dtype_);
 }
 
+RowsView StridedRows::view() const {
+  if (pieces_ == nullptr) return {data(), dtype_, stride()};
+  return {.dtype = dtype_,
+          .row_stride = stride(),
+          .fragments = &pieces_->fragments(),
+          .first_byte = first_byte_};
+}
+
+std::span<const std::byte> StridedRows::Span() const {
+  if (rows_ == 0) return {};
+  const std::size_t last_row =
+      static_cast<std::size_t>(width_) * DTypeSize(dtype_);
+  return {data(), RowStart(rows_ - 1) - offset_ + last_row};
+}
+
+void StridedRows::ViewIn(std::shared_ptr<const CutBytes> pieces,
+                         std::int64_t first_byte) {
+  pieces_ = std::move(pieces);
+  first_byte_ = first_byte;
+}
+
 void StridedRows::Set(std::int64_t row, std::int64_t column, float value) {
   std::byte* at = data() + (row * stride() + column) *
                                static_cast<std::int64_t>(DTypeSize(dtype_));
@@ -147,6 +168,13 @@ void OwnedSequence::ClearOutputs() {
 bool OwnedSequence::OutputSurroundingsUntouched() const {
   return contexts.SurroundingsAre(kUntouched) &&
          attn_weights.SurroundingsAre(kUntouched);
+}
+
+std::vector<std::byte> OwnedSequence::OutputBytes() const {
+  std::vector<std::byte> bytes = contexts.RowBytes();
+  const std::vector<std::byte> weights = attn_weights.RowBytes();
+  bytes.insert(bytes.end(), weights.begin(), weights.end());
+  return bytes;
 }
 
 std::int64_t RandomAttention::Integer(std::int64_t low, std::int64_t high) {
@@ -305,6 +333,25 @@ OwnedSequence RandomAttention::MakeSequence(const RandomLayer& layer,
         shape.kv_len);
   }
   return sequence;
+}
+
+void RandomAttention::CutInputs(std::span<OwnedSequence> sequences) {
+  std::vector<std::byte> bytes;
+  std::vector<std::pair<StridedRows*, std::int64_t>> starts;
+  const bool apart = OneIn(2);
+  for (const auto input : {&OwnedSequence::queries, &OwnedSequence::keys,
+                           &OwnedSequence::values}) {
+    for (OwnedSequence& sequence : sequences) {
+      if (apart) bytes.resize(bytes.size() + Integer(0, 20), kPoison);
+      StridedRows& rows = sequence.*input;
+      starts.emplace_back(&rows, std::ssize(bytes));
+      const std::span<const std::byte> added = rows.Span();
+      bytes.insert(bytes.end(), added.begin(), added.end());
+    }
+  }
+  const auto pieces = std::make_shared<const CutBytes>(
+      bytes, DrawCuts(std::ssize(bytes), engine_));
+  for (const auto& [rows, start] : starts) rows->ViewIn(pieces, start);
 }
 
 StridedRows RandomAttention::Inputs(DType dtype, std::int64_t rows,

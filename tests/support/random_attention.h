@@ -9,12 +9,14 @@
 #include <cstdint>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "core/attention/attention_spec.h"
 #include "core/attention/sequence.h"
 #include "core/model/model.h"
+#include "tests/support/cut_bytes.h"
 
 namespace attention {
 
@@ -33,7 +35,13 @@ class StridedRows {
   std::int64_t stride() const { return width_ + gap_; }
   std::byte* data() { return bytes_.data() + kGuard + offset_; }
   const std::byte* data() const { return bytes_.data() + kGuard + offset_; }
-  RowsView view() const { return {data(), dtype_, stride()}; }
+  RowsView view() const;
+
+  // From the first byte of the rows to the last, and what is between them.
+  std::span<const std::byte> Span() const;
+  // From now on view() is what `pieces` hold from `first_byte` on: a copy of
+  // the rows.
+  void ViewIn(std::shared_ptr<const CutBytes> pieces, std::int64_t first_byte);
 
   // A boolean is the byte `value`.
   void Set(std::int64_t row, std::int64_t column, float value);
@@ -57,6 +65,8 @@ class StridedRows {
   std::int64_t gap_ = 0;
   std::size_t offset_ = 0;
   std::vector<std::byte> bytes_{};
+  std::shared_ptr<const CutBytes> pieces_{};
+  std::int64_t first_byte_ = 0;
 };
 
 // A layer with projections of its own, or `sdpa`, which has no model.
@@ -110,6 +120,8 @@ struct OwnedSequence {
   Sequence View();
   void ClearOutputs();
   bool OutputSurroundingsUntouched() const;
+  // Contexts and weights.
+  std::vector<std::byte> OutputBytes() const;
 };
 
 // The largest that is drawn.
@@ -149,6 +161,10 @@ class RandomAttention {
   SequenceShape DrawShape(const RandomLayer& layer, const RandomLimits& limits);
   OwnedSequence MakeSequence(const RandomLayer& layer,
                              const SequenceShape& shape);
+
+  // Puts queries, keys and values of all sequences into a row of bytes, as a
+  // message would, and cuts that into pieces, where their views are then.
+  void CutInputs(std::span<OwnedSequence> sequences);
 
  private:
   DType Floating();

@@ -186,13 +186,6 @@ void Spoil(StridedRows& rows, float value) {
   }
 }
 
-std::vector<std::byte> OutputBytes(const OwnedSequence& sequence) {
-  std::vector<std::byte> bytes = sequence.contexts.RowBytes();
-  const std::vector<std::byte> weights = sequence.attn_weights.RowBytes();
-  bytes.insert(bytes.end(), weights.begin(), weights.end());
-  return bytes;
-}
-
 TEST_F(KernelPropertyTest, NanAndInfStayInTheirSequence) {
   const RandomLimits limits{
       .len = 150, .heads = 6, .head_dim = 40, .width = 70, .work = 1e6};
@@ -219,7 +212,7 @@ TEST_F(KernelPropertyTest, NanAndInfStayInTheirSequence) {
 
     // Not EXPECT_EQ, which would print every byte.
     for (std::size_t i = 0; i < clean.size(); i += 2) {
-      EXPECT_TRUE(OutputBytes(clean[i]) == OutputBytes(spoilt[i]))
+      EXPECT_TRUE(clean[i].OutputBytes() == spoilt[i].OutputBytes())
           << "sequence " << i << ": " << clean[i].shape.ToString();
     }
   }
@@ -273,10 +266,10 @@ TEST_F(KernelPropertyTest, SequenceGivesTheSameBitsInAnyBatchOnAnyWorkers) {
     for (std::size_t i = 0; i < alone.sequences.size(); ++i) {
       for (std::size_t s = 0; s < alone.sequences[i].size(); ++s) {
         const OwnedSequence& sequence = alone.sequences[i][s];
-        const std::vector<std::byte> expected = OutputBytes(sequence);
-        EXPECT_TRUE(expected == OutputBytes(together.sequences[i][s]))
+        const std::vector<std::byte> expected = sequence.OutputBytes();
+        EXPECT_TRUE(expected == together.sequences[i][s].OutputBytes())
             << "one worker: " << sequence.shape.ToString();
-        EXPECT_TRUE(expected == OutputBytes(spread.sequences[i][s]))
+        EXPECT_TRUE(expected == spread.sequences[i][s].OutputBytes())
             << "many workers: " << sequence.shape.ToString();
       }
     }

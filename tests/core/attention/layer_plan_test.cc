@@ -318,6 +318,22 @@ TEST(LayerPlanTest, RowsAreRoundedToBf16OnceForAllThatReadThem) {
   EXPECT_NE(inputs().values, ArenaLayout::Inputs::kInPlace);
 }
 
+TEST(LayerPlanTest, RowsFromOtherBytesOfTheSamePiecesAreRoundedApart) {
+  if (!HasBf16Products()) GTEST_SKIP() << "needs AVX512_BF16";
+  const RandomLayer layer = MakeLayer(SpecOfBf16(), 300, 300);
+  const Fragments fragments({});
+  Sequence sequence;
+  sequence.q_len = sequence.kv_len = 200;
+  sequence.queries = {.row_stride = 300, .fragments = &fragments};
+  sequence.keys = sequence.values = sequence.queries;
+  sequence.values.first_byte = 1;
+  const ArenaLayout::Inputs inputs =
+      PlanLayer(layer.spec, &layer.model->layer(), {&sequence, 1}, 1)
+          .arena.inputs;
+  EXPECT_EQ(inputs.keys, inputs.queries);
+  EXPECT_NE(inputs.values, inputs.queries);
+}
+
 TEST(LayerPlanTest, CausalTilesCostWhatTheirRowsMaySee) {
   Sequence sequence;
   sequence.q_len = 256;

@@ -4,7 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstring>
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include "tests/support/vector_target_test.h"
@@ -101,7 +104,7 @@ TEST_P(PackTest, GatherRowsReadsUnalignedHalves) {
   GatherRows({.data = reinterpret_cast<const std::byte*>(bytes) + 1,
               .dtype = DType::kF16,
               .row_stride = 2},
-             1, 1, 2, DType::kF32, reinterpret_cast<std::byte*>(to.data()));
+             1, 0, 1, 2, DType::kF32, reinterpret_cast<std::byte*>(to.data()));
   EXPECT_EQ(to, (std::vector<float>{3, 4}));
 }
 
@@ -112,14 +115,92 @@ TEST_P(PackTest, GatherRowsRoundsToBf16WhatIsNot) {
   GatherRows({.data = reinterpret_cast<const std::byte*>(f32.data()),
               .dtype = DType::kF32,
               .row_stride = 3},
-             1, 1, 2, DType::kBF16, reinterpret_cast<std::byte*>(to.data()));
+             1, 0, 1, 2, DType::kBF16, reinterpret_cast<std::byte*>(to.data()));
   EXPECT_EQ(to, (std::vector<std::uint16_t>{0x3F82, 0xC020}));
   const std::vector<std::uint16_t> bf16 = {1, 2, 3, 4};
   GatherRows({.data = reinterpret_cast<const std::byte*>(bf16.data()),
               .dtype = DType::kBF16,
               .row_stride = 2},
-             1, 1, 2, DType::kBF16, reinterpret_cast<std::byte*>(to.data()));
+             1, 0, 1, 2, DType::kBF16, reinterpret_cast<std::byte*>(to.data()));
   EXPECT_EQ(to, (std::vector<std::uint16_t>{3, 4}));
+}
+
+TEST_P(PackTest, GatherRowsReadsOnlyItsColumns) {
+  const std::vector<float> from = Counting(3, 5);
+  std::vector<float> to(5, kUntouched);
+  GatherRows({.data = reinterpret_cast<const std::byte*>(from.data()),
+              .row_stride = 5},
+             1, 2, 2, 2, DType::kF32, reinterpret_cast<std::byte*>(to.data()));
+  EXPECT_EQ(to, (std::vector<float>{7, 8, 12, 13, kUntouched}));
+}
+
+// Rows of 600 elements, wider than what is converted at once, the first after
+// three bytes of something else; pieces of 1,000 bytes end inside of elements.
+TEST_P(PackTest, GatherRowsJoinsPieces) {
+  std::vector<std::uint16_t> halves(3 * 600);
+  std::iota(halves.begin(), halves.end(), std::uint16_t{0x3C00});
+  std::vector<std::byte> message(3 + 2 * halves.size());
+  std::memcpy(message.data() + 3, halves.data(), 2 * halves.size());
+  std::vector<std::span<const std::byte>> pieces;
+  for (std::size_t at = 0; at < message.size(); at += 1000) {
+    pieces.push_back(std::span(message).subspan(
+        at, std::min<std::size_t>(1000, message.size() - at)));
+  }
+  const Fragments fragments(pieces);
+  RowsView rows{.dtype = DType::kF16,
+                .row_stride = 600,
+                .fragments = &fragments,
+                .first_byte = 3};
+
+  // From 1 on every f16 is 2^-10 more, from 2 on 2^-9.
+  std::vector<float> to(2 * 590, kUntouched);
+  GatherRows(rows, 1, 10, 2, 590, DType::kF32,
+             reinterpret_cast<std::byte*>(to.data()));
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    const float steps = static_cast<float>((1 + i / 590) * 600 + 10 + i % 590);
+    const float expected =
+        steps < 1024 ? 1 + steps * 0x1p-10F : 2 + (steps - 1024) * 0x1p-9F;
+    ASSERT_EQ(to[i], expected) << i;
+  }
+
+  // The same bits as bf16 are only moved.
+  rows.dtype = DType::kBF16;
+  std::vector<std::uint16_t> moved(2 * 590);
+  GatherRows(rows, 1, 10, 2, 590, DType::kBF16,
+             reinterpret_cast<std::byte*>(moved.data()));
+  for (std::size_t i = 0; i < moved.size(); ++i) {
+    ASSERT_EQ(moved[i], halves[(1 + i / 590) * 600 + 10 + i % 590]) << i;
+  }
+}
+
+TEST_P(PackTest, ScatterRowsAddsAResidualInPieces) {
+  const std::vector<float> from = {1, 2, 3, 4};
+  // Rows of three after one float that is not theirs.
+  const std::vector<float> queries = {9, 9, 9, 9, 9, 10, 20, 9, 30, 40};
+  const auto bytes = std::as_bytes(std::span(queries));
+  // The second piece begins inside of the 20.
+  const Fragments fragments({bytes.first(27), bytes.subspan(27)});
+  const RowsView residual{
+      .row_stride = 3, .fragments = &fragments, .first_byte = 4};
+  std::vector<float> to(9, kUntouched);
+  ScatterRows({from.data(), 2}, nullptr, 2, 2, &residual, Stores::kCached,
+              {reinterpret_cast<std::byte*>(to.data()), DType::kF32, 3}, 1, 1);
+  EXPECT_EQ(to, (std::vector<float>{-1, -1, -1, -1, 11, 22, -1, 33, 44}));
+}
+
+TEST_P(PackTest, InOnePieceFindsWhatLiesTogether) {
+  const std::vector<std::byte> bytes(40);
+  const Fragments fragments(
+      {std::span(bytes).first(18), std::span(bytes).subspan(18)});
+  // Rows of two elements at bytes 2, 10, 18 and 26.
+  const RowsView rows{
+      .row_stride = 2, .fragments = &fragments, .first_byte = 2};
+  EXPECT_EQ(InOnePiece(rows, 0, 0, 4), bytes.data() + 2);
+  EXPECT_EQ(InOnePiece(rows, 1, 1, 1), bytes.data() + 14);
+  EXPECT_EQ(InOnePiece(rows, 1, 1, 2), nullptr);
+  EXPECT_EQ(InOnePiece(rows, 2, 0, 4), bytes.data() + 18);
+  EXPECT_EQ(InOnePiece({.data = bytes.data(), .row_stride = 2}, 3, 1, 2),
+            bytes.data() + 28);
 }
 
 // Any bits: lanes of two bf16 may look like a signalling NaN.

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -74,6 +75,25 @@ TEST_F(OneHeadTest, OneKeyHasTheWholeWeight) {
 
 TEST_F(OneHeadTest, WeightsAreTheSoftmaxOfTheScores) {
   const ReferenceResult result = ReferenceAttention(spec_, nullptr, TwoByTwo());
+
+  EXPECT_THAT(result.attn_weights,
+              Pointwise(DoubleNear(kHandTolerance), {0.75, 0.25, 0.5, 0.5}));
+  EXPECT_THAT(result.contexts,
+              Pointwise(DoubleNear(kHandTolerance), {5.0, 6.0}));
+}
+
+TEST_F(OneHeadTest, RowsMayLieInPieces) {
+  // Keys and values in one message, cut inside of log(3) and of the 4.
+  std::vector<float> message = keys_;
+  message.insert(message.end(), values_.begin(), values_.end());
+  const auto bytes = std::as_bytes(std::span(message));
+  const Fragments fragments(
+      {bytes.first(1), bytes.subspan(1, 10), bytes.subspan(11)});
+  Sequence sequence = TwoByTwo();
+  sequence.keys = {.row_stride = 1, .fragments = &fragments};
+  sequence.values = {.row_stride = 1, .fragments = &fragments, .first_byte = 8};
+
+  const ReferenceResult result = ReferenceAttention(spec_, nullptr, sequence);
 
   EXPECT_THAT(result.attn_weights,
               Pointwise(DoubleNear(kHandTolerance), {0.75, 0.25, 0.5, 0.5}));
