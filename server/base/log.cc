@@ -47,6 +47,20 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
   return spdlog::level::info;
 }
 
+LogLevel FromSpdlog(spdlog::level::level_enum level) {
+  switch (level) {
+    case spdlog::level::trace:
+    case spdlog::level::debug:
+      return LogLevel::kDebug;
+    case spdlog::level::info:
+      return LogLevel::kInfo;
+    case spdlog::level::warn:
+      return LogLevel::kWarning;
+    default:
+      return LogLevel::kError;
+  }
+}
+
 const char* LevelName(LogLevel level) {
   switch (level) {
     case LogLevel::kDebug:
@@ -92,6 +106,12 @@ void ConfigureLog(const std::string& level, const std::string& format) {
   state.json = format == "json";
   state.logger->set_level(spdlog::level::from_str(level));
 }
+
+LogLevel GetLogLevel() { return FromSpdlog(State().logger->level()); }
+
+void SetLogLevel(LogLevel level) { State().logger->set_level(ToSpdlog(level)); }
+
+std::string GetLogFormat() { return State().json ? "json" : "text"; }
 
 void Log(LogLevel level, absl::string_view event,
          std::initializer_list<LogField> fields) {

@@ -28,6 +28,13 @@ struct LogField {
 // thread-safe: once, before there are threads. Until then: info, text.
 void ConfigureLog(const std::string& level, const std::string& format);
 
+// The lowest level that is written. Thread-safe.
+LogLevel GetLogLevel();
+void SetLogLevel(LogLevel level);
+
+// "text" or "json". Thread-safe.
+std::string GetLogFormat();
+
 // Thread-safe. `event` is a few lower-case words joined by underscores.
 void Log(LogLevel level, absl::string_view event,
          std::initializer_list<LogField> fields);

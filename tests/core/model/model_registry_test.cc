@@ -9,6 +9,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/zero_model.h"
 
 namespace attention {
 namespace {
@@ -16,20 +17,6 @@ namespace {
 using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-// One head of width one, every weight zero.
-std::shared_ptr<const Model> MakeModel(const std::string& name) {
-  static constexpr float kZero = 0;
-  const LinearWeights linear{
-      .weight = {DType::kF32, Shape({1, 1}),
-                 reinterpret_cast<const std::byte*>(&kZero)}};
-  return Model::Create(name, AttentionSpec{},
-                       {.q_proj = linear,
-                        .k_proj = linear,
-                        .v_proj = linear,
-                        .out_proj = linear})
-      .value();
-}
 
 std::vector<std::string> Names(const ModelRegistry& registry) {
   std::vector<std::string> names;
@@ -45,7 +32,7 @@ std::string FindError(const ModelRegistry& registry, const std::string& name) {
 
 TEST(ModelRegistryTest, FindsWhatWasAdded) {
   ModelRegistry registry;
-  const auto model = MakeModel("minilm/0");
+  const auto model = MakeZeroModel("minilm/0");
   ASSERT_TRUE(registry.Add(model).ok());
   EXPECT_EQ(registry.Find("minilm/0").value(), model);
 }
@@ -53,7 +40,7 @@ TEST(ModelRegistryTest, FindsWhatWasAdded) {
 TEST(ModelRegistryTest, ListsInNaturalOrder) {
   ModelRegistry registry;
   for (const char* name : {"m/10", "m/2", "m/1", "a"}) {
-    ASSERT_TRUE(registry.Add(MakeModel(name)).ok());
+    ASSERT_TRUE(registry.Add(MakeZeroModel(name)).ok());
   }
   EXPECT_THAT(Names(registry), ElementsAre("a", "m/1", "m/2", "m/10"));
 }
@@ -63,12 +50,14 @@ TEST(ModelRegistryTest, NotFoundNamesTheFirstModels) {
   EXPECT_EQ(FindError(registry, "foo"),
             "model \"foo\" is not loaded; there is sdpa");
   for (const char* layer : {"0", "1"}) {
-    ASSERT_TRUE(registry.Add(MakeModel(std::string("minilm/") + layer)).ok());
+    ASSERT_TRUE(
+        registry.Add(MakeZeroModel(std::string("minilm/") + layer)).ok());
   }
   EXPECT_EQ(FindError(registry, "foo"),
             "model \"foo\" is not loaded; there are sdpa, minilm/0, minilm/1");
   for (const char* layer : {"2", "3", "4", "5"}) {
-    ASSERT_TRUE(registry.Add(MakeModel(std::string("minilm/") + layer)).ok());
+    ASSERT_TRUE(
+        registry.Add(MakeZeroModel(std::string("minilm/") + layer)).ok());
   }
   EXPECT_EQ(FindError(registry, "foo"),
             "model \"foo\" is not loaded; there are sdpa, minilm/0, minilm/1, "
@@ -83,17 +72,17 @@ TEST(ModelRegistryTest, NamesFromClientsAreEscapedAndShortened) {
 
 TEST(ModelRegistryTest, ATakenNameAlreadyExists) {
   ModelRegistry registry;
-  const auto first = MakeModel("m");
+  const auto first = MakeZeroModel("m");
   ASSERT_TRUE(registry.Add(first).ok());
-  EXPECT_EQ(registry.Add(MakeModel("m")).code(),
+  EXPECT_EQ(registry.Add(MakeZeroModel("m")).code(),
             absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(registry.Find("m").value(), first);
 }
 
 TEST(ModelRegistryTest, ReplacesAModelThatSomebodyKeeps) {
   ModelRegistry registry;
-  const auto first = MakeModel("m");
-  const auto second = MakeModel("m");
+  const auto first = MakeZeroModel("m");
+  const auto second = MakeZeroModel("m");
   ASSERT_TRUE(registry.Add(first).ok());
   const auto kept = registry.Find("m").value();
   ASSERT_TRUE(registry.Replace({"m"}, {second}).ok());
@@ -104,11 +93,11 @@ TEST(ModelRegistryTest, ReplacesAModelThatSomebodyKeeps) {
 TEST(ModelRegistryTest, ReplacesModelsByOthersOrByNone) {
   ModelRegistry registry;
   for (const char* name : {"a", "m/0", "m/1", "m/2"}) {
-    ASSERT_TRUE(registry.Add(MakeModel(name)).ok());
+    ASSERT_TRUE(registry.Add(MakeZeroModel(name)).ok());
   }
   ASSERT_TRUE(registry
                   .Replace({"m/0", "m/1", "m/2", "not there"},
-                           {MakeModel("m/1"), MakeModel("m/3")})
+                           {MakeZeroModel("m/1"), MakeZeroModel("m/3")})
                   .ok());
   EXPECT_THAT(Names(registry), ElementsAre("a", "m/1", "m/3"));
   ASSERT_TRUE(registry.Replace({"m/1", "m/3"}, {}).ok());
@@ -117,18 +106,21 @@ TEST(ModelRegistryTest, ReplacesModelsByOthersOrByNone) {
 
 TEST(ModelRegistryTest, AnErrorReplacesNothing) {
   ModelRegistry registry;
-  const auto first = MakeModel("m/0");
-  for (const auto& model : {first, MakeModel("other")}) {
+  const auto first = MakeZeroModel("m/0");
+  for (const auto& model : {first, MakeZeroModel("other")}) {
     ASSERT_TRUE(registry.Add(model).ok());
   }
   EXPECT_EQ(
-      registry.Replace({"m/0"}, {MakeModel("m/0"), MakeModel("other")}).code(),
+      registry.Replace({"m/0"}, {MakeZeroModel("m/0"), MakeZeroModel("other")})
+          .code(),
       absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(
-      registry.Replace({"m/0"}, {MakeModel("m/1"), MakeModel("m/1")}).code(),
+      registry.Replace({"m/0"}, {MakeZeroModel("m/1"), MakeZeroModel("m/1")})
+          .code(),
       absl::StatusCode::kAlreadyExists);
   EXPECT_EQ(
-      registry.Replace({"m/0"}, {MakeModel("m/0"), MakeModel("sdpa")}).code(),
+      registry.Replace({"m/0"}, {MakeZeroModel("m/0"), MakeZeroModel("sdpa")})
+          .code(),
       absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(registry.Find("m/0").value(), first);
   EXPECT_THAT(Names(registry), ElementsAre("m/0", "other"));
@@ -136,7 +128,8 @@ TEST(ModelRegistryTest, AnErrorReplacesNothing) {
 
 TEST(ModelRegistryTest, NobodySeesAPartOfWhatIsReplaced) {
   ModelRegistry registry;
-  ASSERT_TRUE(registry.Replace({}, {MakeModel("a"), MakeModel("b")}).ok());
+  ASSERT_TRUE(
+      registry.Replace({}, {MakeZeroModel("a"), MakeZeroModel("b")}).ok());
   std::atomic<bool> end = false;
   std::thread reader([&] {
     while (!end) {
@@ -147,9 +140,11 @@ TEST(ModelRegistryTest, NobodySeesAPartOfWhatIsReplaced) {
   constexpr int kTimes = 200;
   for (int i = 0; i < kTimes; ++i) {
     EXPECT_TRUE(
-        registry.Replace({"a", "b"}, {MakeModel("c"), MakeModel("d")}).ok());
+        registry.Replace({"a", "b"}, {MakeZeroModel("c"), MakeZeroModel("d")})
+            .ok());
     EXPECT_TRUE(
-        registry.Replace({"c", "d"}, {MakeModel("a"), MakeModel("b")}).ok());
+        registry.Replace({"c", "d"}, {MakeZeroModel("a"), MakeZeroModel("b")})
+            .ok());
   }
   end = true;
   reader.join();
@@ -157,8 +152,8 @@ TEST(ModelRegistryTest, NobodySeesAPartOfWhatIsReplaced) {
 
 TEST(ModelRegistryTest, NamesMayHave128BytesOfTheAllowedCharacters) {
   ModelRegistry registry;
-  EXPECT_TRUE(registry.Add(MakeModel("aZ09._/-")).ok());
-  EXPECT_TRUE(registry.Add(MakeModel(std::string(128, 'a'))).ok());
+  EXPECT_TRUE(registry.Add(MakeZeroModel("aZ09._/-")).ok());
+  EXPECT_TRUE(registry.Add(MakeZeroModel(std::string(128, 'a'))).ok());
 }
 
 TEST(ModelRegistryTest, OtherNamesAreRefused) {
@@ -166,7 +161,7 @@ TEST(ModelRegistryTest, OtherNamesAreRefused) {
   for (const std::string& name :
        {std::string(), std::string("sdpa"), std::string(129, 'a'),
         std::string("a b"), std::string("a\n"), std::string("\xc3\xa9")}) {
-    EXPECT_EQ(registry.Add(MakeModel(name)).code(),
+    EXPECT_EQ(registry.Add(MakeZeroModel(name)).code(),
               absl::StatusCode::kInvalidArgument)
         << name;
   }
