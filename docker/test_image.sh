@@ -7,8 +7,8 @@ set -eu
 [ ! -w /usr/local/bin ] || { echo "the image can change itself"; exit 1; }
 
 ports=$(mktemp -u)
-attention-server --demo-model --host 127.0.0.1 --grpc-port 0 --metrics-port 0 \
-  --port-file "$ports" &
+attention-server --demo-model --host 127.0.0.1 --grpc-port 0 --http-port 0 \
+  --metrics-port 0 --port-file "$ports" &
 server=$!
 trap 'kill "$server" 2>/dev/null || true' EXIT
 tries=0

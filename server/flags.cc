@@ -88,7 +88,7 @@ std::vector<Variable> ReadEnvironment(const CLI::App& app,
     const char* value = std::getenv(name.c_str());
     if (value == nullptr || *value == '\0') continue;
     // What Kubernetes says of a service named `attention-grpc`.
-    const bool is_port = flag == "--grpc-port" || flag == "--metrics-port";
+    const bool is_port = absl::EndsWith(flag, "-port");
     if (is_port && absl::StartsWith(value, "tcp://")) continue;
     variables.push_back({flag, name, value});
   }
@@ -196,14 +196,21 @@ void DefineServing(Definer& define, ServerOptions& options) {
                "AVX512_BF16");
   define.Group("Ports");
   define.Value("--host", "ADDRESS", options.host,
-               "Address of both ports; 127.0.0.1 keeps them to this machine");
+               "Address of all ports; 127.0.0.1 keeps them to this machine");
   define.Value("--grpc-port", "PORT", options.grpc_port,
                "Port of the gRPC services, 0 for any free one");
+  define.Value("--http-port", "PORT", options.http_port,
+               "Port of the Open Inference Protocol over HTTP, 0 for any free\n"
+               "one, -1 for none");
   define.Value("--metrics-port", "PORT", options.metrics_port,
                "Port of the Prometheus metrics, 0 for any free one, -1 for "
                "none");
   define.Value("--port-file", "FILE", options.port_file,
                "Write the ports here once they are bound");
+  define.Value(
+      "--shared-memory", "WHOSE", options.shared_memory,
+      "Whose shared memory is mapped when they ask: local, of clients\n"
+      "that reach the server without leaving the machine, any, or off");
 }
 
 void DefinePerformance(Definer& define, ServerOptions& options) {
@@ -283,7 +290,7 @@ Flags Complain(absl::string_view what) {
 
 Flags ParseFlags(std::vector<std::string> args) {
   CLI::App app(
-      "attention-server: multi-head attention on CPUs over gRPC.\n"
+      "attention-server: multi-head attention on CPUs over gRPC and HTTP.\n"
       "Every flag --some-flag is an environment variable ATTENTION_SOME_FLAG "
       "too.");
   app.formatter(std::make_shared<HelpFormatter>());

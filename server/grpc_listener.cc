@@ -13,6 +13,7 @@
 #include "grpcpp/health_check_service_interface.h"
 #include "server/base/address.h"
 #include "server/base/library_logs.h"
+#include "server/inference/inference_service.h"
 #include "server/typed/attention_service.h"
 
 namespace attention {
@@ -55,7 +56,8 @@ void Configure(const ServerOptions& options, grpc::ServerBuilder& builder) {
 
 class GrpcListener::Impl {
  public:
-  explicit Impl(const ServiceContext& context) : service_(context) {}
+  explicit Impl(const oip::InferenceContext& context)
+      : attention_(context.service), inference_(context) {}
 
   absl::Status Start(const ServerOptions& options);
   void SetServing(bool serving);
@@ -65,7 +67,8 @@ class GrpcListener::Impl {
 
  private:
   // Destroyed after the server that calls it.
-  AttentionService service_;
+  AttentionService attention_;
+  oip::InferenceService inference_;
   std::unique_ptr<grpc::Server> server_;
   // grpc::Server::Shutdown, which returns when the last call has ended.
   std::future<void> closing_;
@@ -80,7 +83,8 @@ absl::Status GrpcListener::Impl::Start(const ServerOptions& options) {
   grpc::ServerBuilder builder;
   Configure(options, builder);
   builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
-  builder.RegisterService(&service_);
+  builder.RegisterService(&attention_);
+  builder.RegisterService(&inference_);
   server_ = builder.BuildAndStart();
   if (server_ == nullptr || port_ <= 0) {
     return absl::FailedPreconditionError(absl::StrCat(
@@ -99,7 +103,9 @@ void GrpcListener::Impl::SetServing(bool serving) {
       server_->GetHealthCheckService();
   health->SetServingStatus(serving);
   for (const char* service :
-       {v1::AttentionService::service_full_name(), "grpc.health.v1.Health"}) {
+       {v1::AttentionService::service_full_name(),
+        ::inference::GRPCInferenceService::service_full_name(),
+        "grpc.health.v1.Health"}) {
     health->SetServingStatus(service, serving);
   }
 }
@@ -120,9 +126,9 @@ void GrpcListener::Impl::Shutdown() {
 }
 
 absl::StatusOr<std::unique_ptr<GrpcListener>> GrpcListener::Create(
-    const ServiceContext& context) {
+    const oip::InferenceContext& context) {
   auto impl = std::make_unique<Impl>(context);
-  ATTENTION_RETURN_IF_ERROR(impl->Start(context.options));
+  ATTENTION_RETURN_IF_ERROR(impl->Start(context.service.options));
   return std::unique_ptr<GrpcListener>(new GrpcListener(std::move(impl)));
 }
 

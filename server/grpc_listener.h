@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "server/request/service_context.h"
+#include "server/inference/inference_context.h"
 
 namespace attention {
 
@@ -15,7 +15,7 @@ class GrpcListener {
   // Binds and serves; health says NOT_SERVING. FailedPrecondition when the port
   // cannot be had. What `context` refers to must outlive the listener.
   static absl::StatusOr<std::unique_ptr<GrpcListener>> Create(
-      const ServiceContext& context);
+      const oip::InferenceContext& context);
 
   // Shutdown(), unless that was called.
   ~GrpcListener();

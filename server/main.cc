@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
   const std::chrono::duration<double> seconds =
       std::chrono::steady_clock::now() - started;
   attention::Log(attention::LogLevel::kInfo, "ready",
-                 {{"grpc_port", std::int64_t{(*server)->grpc_port()}},
+                 {{"grpc_port", std::int64_t{(*server)->ports().grpc}},
                   {"seconds", seconds.count()}});
   const int number = signals.Wait();
   attention::Log(attention::LogLevel::kInfo, "signal",

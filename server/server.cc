@@ -2,6 +2,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -19,13 +22,62 @@
 #include "server/base/version.h"
 #include "server/demo_model.h"
 #include "server/grpc_listener.h"
+#include "server/http/http_listener.h"
+#include "server/inference/inference_context.h"
 #include "server/request/memory_budget.h"
 #include "server/request/metrics.h"
+#include "server/request/model_store.h"
 #include "server/request/open_requests.h"
 #include "server/request/service_context.h"
+#include "server/rest/rest_service.h"
 #include "server/warm_up.h"
 
 namespace attention {
+
+namespace {
+
+// Reads models, and says in the log what they are.
+ModelOrigin OriginOf(std::string name, std::string flag,
+                     std::function<absl::StatusOr<Models>()> read) {
+  return {
+      .name = std::move(name),
+      .flag = std::move(flag),
+      .read = [read = std::move(read)]() -> absl::StatusOr<Models> {
+        ATTENTION_ASSIGN_OR_RETURN(Models models, read());
+        for (const auto& model : models) {
+          Log(LogLevel::kDebug, "model_loaded",
+              {{"model", model->name()},
+               {"embed_dim", model->embed_dim()},
+               {"num_heads", model->spec().num_heads},
+               {"compute_dtype", ComputeDTypeName(model->spec().compute_dtype)},
+               {"parameter_bytes", model->weights().ParameterBytes()}});
+        }
+        return models;
+      }};
+}
+
+// REQUIRES: options.Validate() is OK.
+std::vector<ModelOrigin> OriginsOf(const ServerOptions& options) {
+  const DType compute_dtype = *ParseComputeDType(options.compute_dtype);
+  std::vector<ModelOrigin> origins;
+  if (options.demo_model) {
+    origins.push_back(OriginOf(kDemoModelName, "--demo-model", [compute_dtype] {
+      return LoadEmbeddedModels(kDemoModelName, DemoModelConfig(),
+                                DemoModelWeights(), compute_dtype);
+    }));
+  }
+  for (const std::string& text : options.models) {
+    const ModelSource source = *ParseModelSource(text);
+    origins.push_back(OriginOf(
+        source.name, absl::StrCat("--model ", text), [source, compute_dtype] {
+          return LoadModels(source.name, source.path,
+                            source.compute_dtype.value_or(compute_dtype));
+        }));
+  }
+  return origins;
+}
+
+}  // namespace
 
 class Server::Impl {
  public:
@@ -35,29 +87,31 @@ class Server::Impl {
   absl::Status WarmUp();
   void Stop();
 
-  int grpc_port() const { return listener_->port(); }
-  int metrics_port() const { return metrics_port_; }
+  const Ports& ports() const { return ports_; }
 
  private:
-  using Models = std::vector<std::shared_ptr<const Model>>;
-
-  absl::Status LoadAll();
-  absl::Status Register(const absl::StatusOr<Models>& models);
+  absl::Status Listen();
   void LogStart() const;
 
-  // Destroyed from the last to the first: the listener waits for its calls,
+  // Destroyed from the last to the first: the listeners wait for their calls,
   // whose requests need the engine, whose models and options are before it.
   const ServerOptions options_;
   const CpuTopology topology_ = ReadCpuTopology();
   ModelRegistry registry_;
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<ModelStore> models_;
   OpenRequests open_requests_;
   MemoryBudget budget_{options_.max_inflight_bytes};
-  std::unique_ptr<Metrics> metrics_;
   ModelStatistics statistics_;
+  std::unique_ptr<Metrics> metrics_;
   std::atomic<bool> ready_ = false;
+  oip::SharedMemory shared_memory_;
+  std::optional<ServiceContext> service_;
+  std::optional<oip::InferenceContext> inference_;
   std::unique_ptr<GrpcListener> listener_;
-  int metrics_port_ = -1;
+  std::optional<oip::RestService> rest_;
+  std::unique_ptr<http::HttpListener> http_;
+  Ports ports_;
   bool stopped_ = false;
 };
 
@@ -66,8 +120,12 @@ absl::Status Server::Impl::Start() {
   if (!SetMaxIsa(*ParseMaxIsa(options_.max_isa)) && options_.max_isa != "any") {
     Log(LogLevel::kWarning, "max_isa_too_late", {{"isa", IsaInUse()}});
   }
-  ATTENTION_RETURN_IF_ERROR(LoadAll());
+  models_ = std::make_unique<ModelStore>(registry_, OriginsOf(options_));
+  ATTENTION_RETURN_IF_ERROR(models_->LoadAll());
   ATTENTION_ASSIGN_OR_RETURN(engine_, Engine::Create(options_.engine));
+  models_->SetWarmUp([this](const Models& models) {
+    return attention::WarmUp(*engine_, models);
+  });
   metrics_ = std::make_unique<Metrics>(
       [this] {
         return Gauges{.engine = engine_->Stats(),
@@ -75,64 +133,46 @@ absl::Status Server::Impl::Start() {
                       .inflight_bytes = budget_.used_bytes()};
       },
       IsaInUse());
-  ATTENTION_ASSIGN_OR_RETURN(
-      listener_, GrpcListener::Create({.options = options_,
-                                       .topology = topology_,
-                                       .registry = registry_,
-                                       .engine = *engine_,
-                                       .metrics = *metrics_,
-                                       .open_requests = open_requests_,
-                                       .budget = budget_,
-                                       .statistics = statistics_,
-                                       .ready = ready_}));
-  if (options_.metrics_port >= 0) {
-    ATTENTION_ASSIGN_OR_RETURN(
-        metrics_port_, metrics_->Serve(options_.host, options_.metrics_port));
-  }
-  if (!options_.port_file.empty()) {
-    ATTENTION_RETURN_IF_ERROR(
-        WritePortFile(options_.port_file, grpc_port(), metrics_port_));
-  }
+  service_.emplace(ServiceContext{.options = options_,
+                                  .topology = topology_,
+                                  .registry = registry_,
+                                  .engine = *engine_,
+                                  .metrics = *metrics_,
+                                  .open_requests = open_requests_,
+                                  .budget = budget_,
+                                  .statistics = statistics_,
+                                  .ready = ready_});
+  inference_.emplace(oip::InferenceContext{.service = *service_,
+                                           .models = *models_,
+                                           .shared_memory = shared_memory_});
+  ATTENTION_RETURN_IF_ERROR(Listen());
   LogStart();
   return absl::OkStatus();
 }
 
-absl::Status Server::Impl::LoadAll() {
-  const DType compute_dtype = *ParseComputeDType(options_.compute_dtype);
-  if (options_.demo_model) {
-    const absl::Status status = Register(LoadEmbeddedModels(
-        kDemoModelName, DemoModelConfig(), DemoModelWeights(), compute_dtype));
-    if (!status.ok()) {
-      return absl::Status(status.code(),
-                          absl::StrCat("--demo-model: ", status.message()));
-    }
+absl::Status Server::Impl::Listen() {
+  ATTENTION_ASSIGN_OR_RETURN(listener_, GrpcListener::Create(*inference_));
+  ports_.grpc = listener_->port();
+  if (options_.http_port >= 0) {
+    rest_.emplace(*inference_);
+    ATTENTION_ASSIGN_OR_RETURN(
+        http_, http::HttpListener::Create(
+                   {.host = options_.host,
+                    .port = options_.http_port,
+                    .max_body_bytes = options_.max_request_bytes,
+                    .max_total_body_bytes = options_.max_inflight_bytes},
+                   [this](std::shared_ptr<const http::Request> request,
+                          http::Respond respond) {
+                     rest_->Handle(std::move(request), std::move(respond));
+                   }));
+    ports_.http = http_->port();
   }
-  for (const std::string& text : options_.models) {
-    ATTENTION_ASSIGN_OR_RETURN(const ModelSource source,
-                               ParseModelSource(text));
-    const absl::Status status =
-        Register(LoadModels(source.name, source.path,
-                            source.compute_dtype.value_or(compute_dtype)));
-    if (!status.ok()) {
-      return absl::Status(status.code(), absl::StrCat("--model ", text, ": ",
-                                                      status.message()));
-    }
+  if (options_.metrics_port >= 0) {
+    ATTENTION_ASSIGN_OR_RETURN(
+        ports_.metrics, metrics_->Serve(options_.host, options_.metrics_port));
   }
-  return absl::OkStatus();
-}
-
-absl::Status Server::Impl::Register(const absl::StatusOr<Models>& models) {
-  ATTENTION_RETURN_IF_ERROR(models.status());
-  for (const std::shared_ptr<const Model>& model : *models) {
-    ATTENTION_RETURN_IF_ERROR(registry_.Add(model));
-    Log(LogLevel::kDebug, "model_loaded",
-        {{"model", model->name()},
-         {"embed_dim", model->embed_dim()},
-         {"num_heads", model->spec().num_heads},
-         {"compute_dtype", ComputeDTypeName(model->spec().compute_dtype)},
-         {"parameter_bytes", model->weights().ParameterBytes()}});
-  }
-  return absl::OkStatus();
+  if (options_.port_file.empty()) return absl::OkStatus();
+  return WritePortFile(options_.port_file, ports_);
 }
 
 void Server::Impl::LogStart() const {
@@ -140,8 +180,9 @@ void Server::Impl::LogStart() const {
   Log(LogLevel::kInfo, "listening",
       {{"version", kVersion},
        {"host", options_.host},
-       {"grpc_port", std::int64_t{grpc_port()}},
-       {"metrics_port", std::int64_t{metrics_port_}},
+       {"grpc_port", std::int64_t{ports_.grpc}},
+       {"http_port", std::int64_t{ports_.http}},
+       {"metrics_port", std::int64_t{ports_.metrics}},
        {"models", static_cast<std::int64_t>(registry_.List().size())}});
   // The thread plan: what there is, and what is used of it.
   Log(LogLevel::kInfo, "threads",
@@ -172,6 +213,7 @@ void Server::Impl::Stop() {
   std::this_thread::sleep_for(
       std::chrono::duration<double>(options_.drain_delay_seconds));
   listener_->CloseConnections();
+  if (http_ != nullptr) http_->CloseConnections();
   engine_->Close();
   open_requests_.Close();
   const bool drained = open_requests_.WaitUntilNone(
@@ -181,6 +223,7 @@ void Server::Impl::Stop() {
         {{"cancelled_requests", open_requests_.count()}});
   }
   listener_->Shutdown();
+  if (http_ != nullptr) http_->Shutdown();
   Log(LogLevel::kInfo, "stopped", {{"drained", drained}});
 }
 
@@ -198,8 +241,6 @@ absl::Status Server::WarmUp() { return impl_->WarmUp(); }
 
 void Server::Stop() { impl_->Stop(); }
 
-int Server::grpc_port() const { return impl_->grpc_port(); }
-
-int Server::metrics_port() const { return impl_->metrics_port(); }
+const Ports& Server::ports() const { return impl_->ports(); }
 
 }  // namespace attention

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/base/options.h"
+#include "server/base/port_file.h"
 
 namespace attention {
 
@@ -15,7 +16,7 @@ namespace attention {
 // thread creates, warms up and stops it.
 class Server {
  public:
-  // Loads the models, starts the workers and binds both ports. Health says
+  // Loads the models, starts the workers and binds the ports. Health says
   // NOT_SERVING until WarmUp. Errors name the flag to change.
   static absl::StatusOr<std::unique_ptr<Server>> Create(ServerOptions options);
 
@@ -33,9 +34,8 @@ class Server {
   // --drain-seconds, the rest is cancelled.
   void Stop();
 
-  int grpc_port() const;
-  // -1 when metrics are not served.
-  int metrics_port() const;
+  // Those in use.
+  const Ports& ports() const;
 
  private:
   class Impl;

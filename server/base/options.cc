@@ -63,6 +63,24 @@ void CheckEngine(const EngineOptions& engine, Complaints& complaints) {
                         kTiB);
 }
 
+void CheckPorts(const ServerOptions& options, Complaints& complaints) {
+  complaints.CheckRange("--grpc-port", options.grpc_port, 0, 65535);
+  complaints.CheckRange("--http-port", options.http_port, -1, 65535);
+  complaints.CheckRange("--metrics-port", options.metrics_port, -1, 65535);
+  const auto check_pair = [&](absl::string_view flag, int port,
+                              absl::string_view other_flag, int other_port) {
+    if (port <= 0 || port != other_port) return;
+    complaints.Add(absl::StrCat(flag, " and ", other_flag, " are both ", port,
+                                ", they must differ"));
+  };
+  check_pair("--grpc-port", options.grpc_port, "--http-port",
+             options.http_port);
+  check_pair("--grpc-port", options.grpc_port, "--metrics-port",
+             options.metrics_port);
+  check_pair("--http-port", options.http_port, "--metrics-port",
+             options.metrics_port);
+}
+
 void CheckLimits(const ServerOptions& options, Complaints& complaints) {
   const std::int64_t request = options.max_request_bytes;
   const std::int64_t response = options.max_response_bytes;
@@ -116,12 +134,9 @@ absl::Status ServerOptions::Validate() const {
     complaints.Add(
         "--host is empty, allowed is an address such as 0.0.0.0 or 127.0.0.1");
   }
-  complaints.CheckRange("--grpc-port", grpc_port, 0, 65535);
-  complaints.CheckRange("--metrics-port", metrics_port, -1, 65535);
-  if (grpc_port > 0 && grpc_port == metrics_port) {
-    complaints.Add(absl::StrCat("--grpc-port and --metrics-port are both ",
-                                grpc_port, ", they must differ"));
-  }
+  CheckPorts(*this, complaints);
+  complaints.CheckWord("--shared-memory", shared_memory,
+                       {"local", "any", "off"});
   CheckEngine(engine, complaints);
   if (!ParseMaxIsa(max_isa).has_value()) {
     complaints.CheckWord("--max-isa", max_isa, {"any", "avx2", "avx512"});

@@ -45,17 +45,25 @@ struct ServerOptions {
 
   // -- Where ---------------------------------------------------------------
 
-  // Address of both ports. All interfaces, because a container is reached from
+  // Address of all ports. All interfaces, because a container is reached from
   // outside; 127.0.0.1 keeps the server to its machine.
   std::string host = "0.0.0.0";
   // 0 takes any free port. Range [0, 65535].
   int grpc_port = 8001;
+  // The Open Inference Protocol over HTTP; 0 takes any free port, -1 serves
+  // none. Range [-1, 65535].
+  int http_port = 8000;
   // Prometheus metrics over HTTP; 0 takes any free port, -1 serves none.
   // Range [-1, 65535].
   int metrics_port = 8002;
-  // A file that is written once both ports are bound, with the lines
-  // `grpc_port=N` and `metrics_port=N`. Empty: none.
+  // A file that is written once all ports are bound, with the lines
+  // `grpc_port=N`, `http_port=N` and `metrics_port=N`. Empty: none.
   std::string port_file{};
+
+  // Whose shared memory is mapped when they ask: "local", clients that reach
+  // the server without leaving the machine; "any"; or "off", nobody's. Whoever
+  // may register reads every object that the server's user may read.
+  std::string shared_memory = "local";
 
   // -- Performance, never results ------------------------------------------
 

@@ -7,13 +7,12 @@
 
 namespace attention {
 
-absl::Status WritePortFile(const std::string& path, int grpc_port,
-                           int metrics_port) {
+absl::Status WritePortFile(const std::string& path, const Ports& ports) {
   const std::string unfinished = absl::StrCat(path, ".tmp");
   {
     std::ofstream file(unfinished);
-    file << "grpc_port=" << grpc_port << "\nmetrics_port=" << metrics_port
-         << "\n";
+    file << "grpc_port=" << ports.grpc << "\nhttp_port=" << ports.http
+         << "\nmetrics_port=" << ports.metrics << "\n";
     file.close();
     if (file.good() && std::rename(unfinished.c_str(), path.c_str()) == 0) {
       return absl::OkStatus();

@@ -8,10 +8,16 @@
 
 namespace attention {
 
-// Writes the lines `grpc_port=N` and `metrics_port=N`. Whoever reads the file
-// sees both lines or no file. FailedPrecondition with the path.
-absl::Status WritePortFile(const std::string& path, int grpc_port,
-                           int metrics_port);
+// Those in use, -1 for what is not served.
+struct Ports {
+  int grpc = -1;
+  int http = -1;
+  int metrics = -1;
+};
+
+// Writes the lines `grpc_port=N`, `http_port=N` and `metrics_port=N`. Whoever
+// reads the file sees all lines or no file. FailedPrecondition with the path.
+absl::Status WritePortFile(const std::string& path, const Ports& ports);
 
 }  // namespace attention
 

@@ -144,7 +144,8 @@ void Run(Seconds length, int turns) {
   for (int i = 0; i < kClients; ++i) workloads.emplace_back(kShape);
   WriteModel(*workloads[0].model(), path);
   ServerProcess server({"--model=random=" + path, "--host=127.0.0.1",
-                        "--grpc-port=0", "--metrics-port=-1"});
+                        "--grpc-port=0", "--http-port=-1",
+                        "--metrics-port=-1"});
   const std::string target = server.WaitForAddress();
   if (target.empty()) {
     Die(absl::InternalError("the server did not become ready"));

@@ -34,7 +34,7 @@ class DemoTest : public testing::Test {
  protected:
   DemoTest()
       : server_({"--demo-model", "--host=127.0.0.1", "--grpc-port=0",
-                 "--metrics-port=-1"}) {
+                 "--http-port=-1", "--metrics-port=-1"}) {
     target_ = server_.WaitForAddress();
   }
 

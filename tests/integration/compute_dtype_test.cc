@@ -141,7 +141,8 @@ TEST(ComputeDTypeTest, TheServerSaysWhatItCanComputeIn) {
 // A process whose --max-isa leaves no bf16, whatever this CPU has.
 std::vector<std::string> WithoutBf16(const std::vector<std::string>& more) {
   std::vector<std::string> args = {"--max-isa=avx2", "--host=127.0.0.1",
-                                   "--grpc-port=0", "--metrics-port=-1"};
+                                   "--grpc-port=0", "--http-port=-1",
+                                   "--metrics-port=-1"};
   args.insert(args.end(), more.begin(), more.end());
   return args;
 }

@@ -30,9 +30,9 @@ constexpr char kWatch[] = "/grpc.health.v1.Health/Watch";
 TEST(HealthTest, ServingOnceWarm) {
   auto server = Server::Create(TestServerOptions());
   ASSERT_TRUE(server.ok()) << server.status();
-  const auto channel =
-      grpc::CreateChannel("127.0.0.1:" + std::to_string((*server)->grpc_port()),
-                          grpc::InsecureChannelCredentials());
+  const auto channel = grpc::CreateChannel(
+      "127.0.0.1:" + std::to_string((*server)->ports().grpc),
+      grpc::InsecureChannelCredentials());
   const char* services[] = {"", "attention.v1.AttentionService",
                             "grpc.health.v1.Health"};
   for (const char* service : services) {

@@ -36,7 +36,8 @@ std::string ValueOf(const std::string& line, const std::string& key) {
 
 std::vector<std::string> Args(const std::vector<std::string>& more = {}) {
   std::vector<std::string> args = {"--demo-model", "--host=127.0.0.1",
-                                   "--grpc-port=0", "--metrics-port=-1"};
+                                   "--grpc-port=0", "--http-port=-1",
+                                   "--metrics-port=-1"};
   args.insert(args.end(), more.begin(), more.end());
   return args;
 }
@@ -101,13 +102,13 @@ TEST(LifecycleTest, PortFileHoldsThePorts) {
   std::ifstream file(path);
   std::ostringstream text;
   text << file.rdbuf();
-  EXPECT_EQ(text.str(),
-            absl::StrCat("grpc_port=", port, "\nmetrics_port=-1\n"));
+  EXPECT_EQ(text.str(), absl::StrCat("grpc_port=", port,
+                                     "\nhttp_port=-1\nmetrics_port=-1\n"));
 }
 
 TEST(LifecycleTest, APortInUseIsOneLineAndExitCodeTwo) {
   TestServer first;
-  const std::string port = std::to_string(first.server().grpc_port());
+  const std::string port = std::to_string(first.server().ports().grpc);
   ServerProcess second({"--host=127.0.0.1", "--grpc-port=" + port});
   EXPECT_EQ(second.Wait(), 2);
   EXPECT_EQ(ErrorLines(second.log()), 1) << second.log();
@@ -179,7 +180,7 @@ TEST(LifecycleTest, StopsAndStartsAgainOnTheSamePort) {
   ServerOptions options = TestServerOptions();
   {
     TestServer server(options);
-    options.grpc_port = server.server().grpc_port();
+    options.grpc_port = server.server().ports().grpc;
   }
   TestServer again(options);
   grpc::ClientContext context;

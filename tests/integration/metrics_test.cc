@@ -79,7 +79,7 @@ TEST(MetricsTest, ADeadlineThatPassesIsCountedAsSuch) {
 TEST(MetricsTest, APortInUseIsTold) {
   TestServer first(WithMetrics());
   ServerOptions options = WithMetrics();
-  options.metrics_port = first.server().metrics_port();
+  options.metrics_port = first.server().ports().metrics;
   const auto second = Server::Create(options);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(

@@ -176,10 +176,12 @@ TEST(FlagsTest, ActionsAreFlagsOnly) {
 
 TEST(FlagsTest, KubernetesServiceLinksAreNotPorts) {
   const ScopedEnv grpc("ATTENTION_GRPC_PORT", "tcp://10.0.0.1:8001");
+  const ScopedEnv http("ATTENTION_HTTP_PORT", "tcp://10.0.0.1:8000");
   const ScopedEnv metrics("ATTENTION_METRICS_PORT", "tcp://10.0.0.1:8002");
   const Flags flags = ParseFlags({});
   ASSERT_FALSE(flags.exit_code.has_value()) << flags.text;
   EXPECT_EQ(flags.options.grpc_port, ServerOptions{}.grpc_port);
+  EXPECT_EQ(flags.options.http_port, ServerOptions{}.http_port);
   EXPECT_EQ(flags.options.metrics_port, ServerOptions{}.metrics_port);
   const ScopedEnv workers("ATTENTION_WORKERS", "tcp://10.0.0.1:1");
   const Flags wrong = ParseFlags({});

@@ -36,6 +36,7 @@ ServerOptions TestServerOptions() {
   ServerOptions options;
   options.host = "127.0.0.1";
   options.grpc_port = 0;
+  options.http_port = -1;
   options.metrics_port = -1;
   options.demo_model = true;
   options.engine.num_workers = 2;
@@ -54,7 +55,7 @@ TestServer::TestServer(ServerOptions options) {
 }
 
 std::string TestServer::target() const {
-  return absl::StrCat("127.0.0.1:", server_->grpc_port());
+  return absl::StrCat("127.0.0.1:", server_->ports().grpc);
 }
 
 std::shared_ptr<grpc::Channel> TestServer::NewChannel() const {
@@ -71,7 +72,8 @@ std::string TestServer::HttpGet(const std::string& path) const {
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address = {};
   address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(server_->metrics_port()));
+  address.sin_port =
+      htons(static_cast<std::uint16_t>(server_->ports().metrics));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   std::string answer;
   if (connect(fd, reinterpret_cast<const sockaddr*>(&address),

@@ -245,7 +245,7 @@ TEST(LoadCommandTest, AComparisonTellsTheFasterServer) {
 // reference.
 TEST(LoadCommandTest, TheRealServersAnswersAreVerified) {
   ServerProcess server({"--demo-model", "--host=127.0.0.1", "--grpc-port=0",
-                        "--metrics-port=-1"});
+                        "--http-port=-1", "--metrics-port=-1"});
   const std::string target = server.WaitForAddress();
   ASSERT_NE(target, "") << server.log();
   // Of a stream it reads 32 requests that it has not answered.

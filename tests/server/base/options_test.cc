@@ -26,6 +26,9 @@ TEST(OptionsTest, EachLimitIsAllowedAndOneMoreIsNot) {
   EXPECT_EQ(Complaint([](auto& o) { o.grpc_port = 65535; }), "");
   EXPECT_EQ(Complaint([](auto& o) { o.grpc_port = 65536; }),
             "--grpc-port is 65536, allowed is [0, 65535]");
+  EXPECT_EQ(Complaint([](auto& o) { o.http_port = -1; }), "");
+  EXPECT_EQ(Complaint([](auto& o) { o.http_port = 65536; }),
+            "--http-port is 65536, allowed is [-1, 65535]");
   EXPECT_EQ(Complaint([](auto& o) { o.metrics_port = -1; }), "");
   EXPECT_EQ(Complaint([](auto& o) { o.metrics_port = -2; }),
             "--metrics-port is -2, allowed is [-1, 65535]");
@@ -139,6 +142,19 @@ TEST(OptionsTest, ATypeThatWasCutOffItsModelIsNoModel) {
 TEST(OptionsTest, PortsMustDiffer) {
   EXPECT_EQ(Complaint([](auto& o) { o.metrics_port = o.grpc_port; }),
             "--grpc-port and --metrics-port are both 8001, they must differ");
+  EXPECT_EQ(Complaint([](auto& o) { o.http_port = o.grpc_port; }),
+            "--grpc-port and --http-port are both 8001, they must differ");
+  EXPECT_EQ(Complaint([](auto& o) { o.http_port = o.metrics_port; }),
+            "--http-port and --metrics-port are both 8002, they must differ");
+  EXPECT_EQ(Complaint([](auto& o) { o.http_port = o.metrics_port = -1; }), "");
+  EXPECT_EQ(Complaint([](auto& o) { o.http_port = o.metrics_port = 0; }), "");
+}
+
+TEST(OptionsTest, SharedMemoryIsSomebodys) {
+  EXPECT_EQ(Complaint([](auto& o) { o.shared_memory = "any"; }), "");
+  EXPECT_EQ(Complaint([](auto& o) { o.shared_memory = "off"; }), "");
+  EXPECT_EQ(Complaint([](auto& o) { o.shared_memory = "mine"; }),
+            "--shared-memory is 'mine', allowed is local, any, off");
 }
 
 TEST(OptionsTest, AllMistakesAreToldAtOnce) {
