@@ -46,6 +46,22 @@ void AddRawInput(const std::string& name, const std::string& datatype,
   request.add_raw_input_contents(elements);
 }
 
+::inference::ModelInferRequest SmallInferRequest(const std::string& id) {
+  ::inference::ModelInferRequest request = InferRequest("sdpa");
+  request.set_id(id);
+  AddRawInput("queries", "FP32", {2, 3, 2, 4}, RampBytes(48), request);
+  return request;
+}
+
+void PutInRegion(
+    const std::string& region, std::int64_t bytes, std::int64_t offset,
+    google::protobuf::Map<std::string, ::inference::InferParameter>&
+        parameters) {
+  parameters["shared_memory_region"].set_string_param(region);
+  parameters["shared_memory_byte_size"].set_int64_param(bytes);
+  if (offset != 0) parameters["shared_memory_offset"].set_int64_param(offset);
+}
+
 std::string RampBytes(std::int64_t count) {
   std::vector<float> elements(static_cast<std::size_t>(count));
   for (std::size_t i = 0; i < elements.size(); ++i) {

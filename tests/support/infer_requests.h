@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "google/protobuf/map.h"
 #include "google/protobuf/message.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "inference/grpc_service.pb.h"
@@ -28,6 +29,15 @@ void AddRawInput(const std::string& name, const std::string& datatype,
                  const std::vector<std::int64_t>& shape,
                  const std::string& elements,
                  ::inference::ModelInferRequest& request);
+
+// A small request for `sdpa`: 2 sequences of 3 tokens, 2 heads of width 4.
+::inference::ModelInferRequest SmallInferRequest(const std::string& id = "");
+
+// Says that a tensor with these parameters is in shared memory.
+void PutInRegion(
+    const std::string& region, std::int64_t bytes, std::int64_t offset,
+    google::protobuf::Map<std::string, ::inference::InferParameter>&
+        parameters);
 
 // The bytes of small f32 numbers that differ from element to element.
 std::string RampBytes(std::int64_t count);
