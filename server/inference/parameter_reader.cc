@@ -1,6 +1,8 @@
 #include "server/inference/parameter_reader.h"
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "server/inference/quote.h"
 
 namespace attention::oip {
 namespace {
@@ -46,6 +48,12 @@ absl::StatusOr<std::optional<double>> ParameterReader::Double(
       return static_cast<double>(found->int64_param());
     case InferParameter::kUint64Param:
       return static_cast<double>(found->uint64_param());
+    case InferParameter::kStringParam: {
+      // KServe's clients send no other fractions.
+      double number = 0;
+      if (absl::SimpleAtod(found->string_param(), &number)) return number;
+      return Refuse(name, Quote(found->string_param()), "a number");
+    }
     default:
       return RefuseType(name, *found, "a number");
   }

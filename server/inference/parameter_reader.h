@@ -26,7 +26,7 @@ class ParameterReader {
       : owner_(std::move(owner)), parameters_(parameters) {}
 
   absl::StatusOr<std::optional<bool>> Bool(const std::string& name) const;
-  // A whole number will do.
+  // A whole number will do, and text that is a number.
   absl::StatusOr<std::optional<double>> Double(const std::string& name) const;
   // Of either sign on the wire, but not negative.
   absl::StatusOr<std::optional<std::uint64_t>> Count(

@@ -182,8 +182,8 @@ INSTANTIATE_TEST_SUITE_P(
                    [](R& r) { Parameter(r, "residual"); },
                    "request: parameter residual is without a value"},
         BadRequest{"ScaleText",
-                   [](R& r) { Parameter(r, "scale").set_string_param("1"); },
-                   "request: parameter scale is a string, it takes a number"},
+                   [](R& r) { Parameter(r, "scale").set_string_param("x"); },
+                   "request: parameter scale is \"x\", it takes a number"},
         BadRequest{
             "UnknownOutputType",
             [](R& r) { Parameter(r, "output_dtype").set_string_param("f32"); },

@@ -173,6 +173,14 @@ TEST(InferInputsTest, WholeNumbersMayHaveEitherSignOnTheWire) {
   EXPECT_EQ(read->timeout, std::chrono::microseconds(9));
 }
 
+TEST(InferInputsTest, AFractionMayBeText) {
+  ModelInferRequest request = GoodRequest();
+  Parameter(request, "scale").set_string_param("0.25");
+  const auto read = Read(MessageOf(request));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->inputs.scale, 0.25);
+}
+
 TEST(InferInputsTest, ATimeoutOfAgesIsNone) {
   ModelInferRequest request = GoodRequest();
   Parameter(request, "timeout")
