@@ -1,0 +1,122 @@
+#include "server/http/acceptor.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace attention::http {
+namespace {
+
+// How often it looks at lingering connections that stay silent, and whether the
+// process has sockets again.
+constexpr int kIntervalMs = 200;
+// At once, before lingering connections get their turn.
+constexpr int kMaxAccepts = 1024;
+
+}  // namespace
+
+Acceptor::Acceptor(std::vector<FileDescriptor> listening, std::string refusal,
+                   OnConnection on_connection)
+    : refusal_(std::move(refusal)),
+      on_connection_(std::move(on_connection)),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      listening_(std::move(listening)) {}
+
+Acceptor::~Acceptor() {
+  if (!thread_.joinable()) return;
+  SetState(State::kEnding);
+  Wake();
+  thread_.join();
+}
+
+void Acceptor::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void Acceptor::Close() {
+  MutexLock lock(mutex_);
+  if (state_ == State::kAccepting) state_ = State::kClosing;
+  Wake();
+  while (state_ == State::kClosing) changed_.wait(mutex_);
+}
+
+void Acceptor::Linger(int socket) {
+  lingering_.Add(socket);
+  Wake();
+}
+
+void Acceptor::Run() {
+  std::vector<pollfd> events;
+  while (true) {
+    events = {{.fd = wake_.get(), .events = POLLIN, .revents = 0}};
+    if (!out_of_sockets_) {
+      for (const FileDescriptor& socket : listening_) {
+        events.push_back({.fd = socket.get(), .events = POLLIN, .revents = 0});
+      }
+    }
+    lingering_.AddTo(events);
+    const bool has_to_look = events.size() > 1 + listening_.size();
+    poll(events.data(), events.size(),
+         has_to_look || out_of_sockets_ ? kIntervalMs : -1);
+    eventfd_t wakes = 0;
+    eventfd_read(wake_.get(), &wakes);
+    // Asked before the last look at the port.
+    const State wanted = state();
+    if (wanted == State::kEnding) return;
+    AcceptAll();
+    if (wanted == State::kClosing) {
+      listening_.clear();
+      SetState(State::kClosed);
+    }
+    lingering_.Serve();
+  }
+}
+
+void Acceptor::AcceptAll() {
+  out_of_sockets_ = false;
+  for (const FileDescriptor& listening : listening_) {
+    for (int i = 0; i < kMaxAccepts; ++i) {
+      sockaddr_storage address{};
+      socklen_t size = sizeof(address);
+      auto* const generic = reinterpret_cast<sockaddr*>(&address);
+      const int socket = accept4(listening.get(), generic, &size,
+                                 SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (socket >= 0) {
+        if (!on_connection_(socket, generic, size)) Refuse(socket);
+        continue;
+      }
+      if (errno == EAGAIN) break;
+      // Whoever is waiting goes on waiting until a connection ends. All else is
+      // that the client has left.
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+          errno == ENOMEM) {
+        out_of_sockets_ = true;
+        return;
+      }
+    }
+  }
+}
+
+void Acceptor::Refuse(int socket) {
+  const FileDescriptor refused(socket);
+  send(socket, refusal_.data(), refusal_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  shutdown(socket, SHUT_WR);
+  lingering_.Add(socket);
+}
+
+void Acceptor::Wake() const { eventfd_write(wake_.get(), 1); }
+
+Acceptor::State Acceptor::state() const {
+  MutexLock lock(mutex_);
+  return state_;
+}
+
+void Acceptor::SetState(State state) {
+  MutexLock lock(mutex_);
+  state_ = state;
+  changed_.notify_all();
+}
+
+}  // namespace attention::http

@@ -1,0 +1,73 @@
+// The thread that takes new connections, and lets those go that end badly.
+#ifndef SERVER_HTTP_ACCEPTOR_H_
+#define SERVER_HTTP_ACCEPTOR_H_
+
+#include <sys/socket.h>
+
+#include <condition_variable>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/base/mutex.h"
+#include "server/http/file_descriptor.h"
+#include "server/http/lingering_sockets.h"
+
+namespace attention::http {
+
+// Not left to libmicrohttpd: when several of its threads share a port, closing
+// that under load may abort the process (MHD_quiesce_daemon, 0.9.75), and
+// connections above its limit get no answer. Thread-safe.
+class Acceptor {
+ public:
+  // On the acceptor's thread. Takes the socket, or returns false when there are
+  // too many connections.
+  using OnConnection = std::function<bool(int socket, const sockaddr* address,
+                                          socklen_t address_size)>;
+
+  // `refusal`: what connections that are too many read.
+  Acceptor(std::vector<FileDescriptor> listening, std::string refusal,
+           OnConnection on_connection);
+  // As Close(), and lets all that lingers go.
+  ~Acceptor();
+
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
+
+  // Once. Before that connections wait.
+  void Start();
+
+  // Takes the connections that are waiting, and then no more; when it returns
+  // the port is free. After Start.
+  void Close() ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // As LingeringSockets::Add.
+  void Linger(int socket);
+
+ private:
+  enum class State { kAccepting, kClosing, kClosed, kEnding };
+
+  void Run();
+  void AcceptAll();
+  void Refuse(int socket);
+  void Wake() const;
+  State state() const ABSL_LOCKS_EXCLUDED(mutex_);
+  void SetState(State state) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  const std::string refusal_;
+  const OnConnection on_connection_;
+  const FileDescriptor wake_;
+  // Of the thread.
+  std::vector<FileDescriptor> listening_;
+  bool out_of_sockets_ = false;
+  LingeringSockets lingering_;
+  mutable Mutex mutex_;
+  std::condition_variable_any changed_;
+  State state_ ABSL_GUARDED_BY(mutex_) = State::kAccepting;
+  std::thread thread_;
+};
+
+}  // namespace attention::http
+
+#endif  // SERVER_HTTP_ACCEPTOR_H_
