@@ -125,43 +125,45 @@ HWY_AFTER_NAMESPACE();
 namespace attention {
 namespace {
 
-// From the first byte of `rows`.
-std::int64_t ByteOffset(const RowsView& rows, std::int64_t row,
-                        std::int64_t column) {
-  return (row * rows.row_stride + column) *
-         static_cast<std::int64_t>(DTypeSize(rows.dtype));
-}
-
 // Elements of a buffer that stays in the first-level cache.
 constexpr std::int64_t kBuffered = 256;
 
-// As InOnePiece; elements in several pieces of memory are copied to `joined`.
-const std::byte* Elements(const RowsView& rows, std::int64_t row,
-                          std::int64_t column, std::int64_t count,
-                          std::byte* joined) {
-  const std::byte* in_place = InOnePiece(rows, row, column, count);
-  if (in_place != nullptr) return in_place;
-  rows.fragments->Copy(rows.first_byte + ByteOffset(rows, row, column),
-                       count * static_cast<std::int64_t>(DTypeSize(rows.dtype)),
-                       joined);
-  return joined;
+// Copies elements of a row that lie in several pieces of memory.
+void Join(const RowsView& rows, std::int64_t row, std::int64_t column,
+          std::int64_t count, std::byte* to) {
+  const auto size = static_cast<std::int64_t>(DTypeSize(rows.dtype));
+  rows.fragments->Copy(
+      rows.first_byte + (row * rows.row_stride + column) * size, count * size,
+      to);
 }
 
-void CopyRow(const RowsView& from, std::int64_t row, std::int64_t first_column,
-             std::int64_t columns, DType to_dtype, std::byte* to) {
-  const auto to_size = static_cast<std::int64_t>(DTypeSize(to_dtype));
-  if (from.dtype == to_dtype) {
-    const std::byte* bytes = Elements(from, row, first_column, columns, to);
-    if (bytes != to) std::copy_n(bytes, columns * to_size, to);
+void CopyRow(const std::byte* from, DType from_dtype, std::int64_t columns,
+             DType to_dtype, std::byte* to) {
+  if (from_dtype == to_dtype) {
+    std::copy_n(from, columns * static_cast<std::int64_t>(DTypeSize(to_dtype)),
+                to);
     return;
   }
   alignas(64) std::array<float, kBuffered> values;
-  std::array<std::byte, kBuffered * sizeof(float)> joined;
+  const auto from_size = static_cast<std::int64_t>(DTypeSize(from_dtype));
+  const auto to_size = static_cast<std::int64_t>(DTypeSize(to_dtype));
   for (std::int64_t c = 0; c < columns; c += kBuffered) {
     const std::int64_t count = std::min(kBuffered, columns - c);
-    ConvertToF32(Elements(from, row, first_column + c, count, joined.data()),
-                 from.dtype, count, values.data());
+    ConvertToF32(from + c * from_size, from_dtype, count, values.data());
     ConvertFromF32(values.data(), count, to_dtype, to + c * to_size);
+  }
+}
+
+// The same of a row that lies in several pieces of memory.
+void CopyCutRow(const RowsView& from, std::int64_t row,
+                std::int64_t first_column, std::int64_t columns, DType to_dtype,
+                std::byte* to) {
+  std::array<std::byte, kBuffered * sizeof(float)> joined;
+  const auto to_size = static_cast<std::int64_t>(DTypeSize(to_dtype));
+  for (std::int64_t c = 0; c < columns; c += kBuffered) {
+    const std::int64_t count = std::min(kBuffered, columns - c);
+    Join(from, row, first_column + c, count, joined.data());
+    CopyRow(joined.data(), from.dtype, count, to_dtype, to + c * to_size);
   }
 }
 
@@ -180,9 +182,13 @@ void WriteRow(const float* from, std::int64_t columns, float factor,
     ScaleRows({from + c, 0}, &factor, 1, count, Stores::kCached,
               {sum.data(), 0});
     if (residual != nullptr) {
-      ConvertToF32(
-          Elements(*residual, row, first_column + c, count, joined.data()),
-          residual->dtype, count, added.data());
+      const std::byte* bytes =
+          InOnePiece(*residual, row, first_column + c, count);
+      if (bytes == nullptr) {
+        Join(*residual, row, first_column + c, count, joined.data());
+        bytes = joined.data();
+      }
+      ConvertToF32(bytes, residual->dtype, count, added.data());
       AddScaledRows({added.data(), 0}, &kOne, 1, count, {sum.data(), 0});
     }
     ConvertFromF32(sum.data(), count, dtype, out + c * size);
@@ -211,21 +217,17 @@ void TransposeScaled(TileView from, std::int64_t rows, std::int64_t columns,
   HWY_DYNAMIC_DISPATCH(TransposeScaledT)(from, rows, columns, high, low, to);
 }
 
-const std::byte* InOnePiece(const RowsView& rows, std::int64_t row,
-                            std::int64_t column, std::int64_t count) {
-  const std::int64_t offset = ByteOffset(rows, row, column);
-  if (rows.fragments == nullptr) return rows.data + offset;
-  return rows.fragments->Contiguous(
-      rows.first_byte + offset,
-      count * static_cast<std::int64_t>(DTypeSize(rows.dtype)));
-}
-
 void GatherRows(const RowsView& from, std::int64_t first,
                 std::int64_t first_column, std::int64_t rows,
                 std::int64_t columns, DType dtype, std::byte* to) {
   const auto row_bytes = columns * static_cast<std::int64_t>(DTypeSize(dtype));
   for (std::int64_t r = 0; r < rows; ++r, to += row_bytes) {
-    CopyRow(from, first + r, first_column, columns, dtype, to);
+    const std::byte* row = InOnePiece(from, first + r, first_column, columns);
+    if (row != nullptr) {
+      CopyRow(row, from.dtype, columns, dtype, to);
+    } else {
+      CopyCutRow(from, first + r, first_column, columns, dtype, to);
+    }
   }
 }
 

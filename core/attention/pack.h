@@ -2,11 +2,13 @@
 #ifndef CORE_ATTENTION_PACK_H_
 #define CORE_ATTENTION_PACK_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "core/attention/scale_rows.h"
 #include "core/attention/sequence.h"
 #include "core/attention/tile_view.h"
+#include "core/tensor/dtype.h"
 
 namespace attention {
 
@@ -23,8 +25,13 @@ void Transpose(TileView from, std::int64_t rows, std::int64_t columns,
 // Where `count` elements of a request's tensor lie, the first of them at `row`
 // and `column`, when that is one piece of memory; null otherwise. Of dense rows
 // they may be several.
-const std::byte* InOnePiece(const RowsView& rows, std::int64_t row,
-                            std::int64_t column, std::int64_t count);
+inline const std::byte* InOnePiece(const RowsView& rows, std::int64_t row,
+                                   std::int64_t column, std::int64_t count) {
+  const auto size = static_cast<std::int64_t>(DTypeSize(rows.dtype));
+  const std::int64_t offset = (row * rows.row_stride + column) * size;
+  if (rows.fragments == nullptr) return rows.data + offset;
+  return rows.fragments->Contiguous(rows.first_byte + offset, count * size);
+}
 
 // Reads [rows, columns] of a request's tensor, from row `first` and column
 // `first_column` on, as `dtype` (kF32 or kBF16), dense.
