@@ -38,11 +38,20 @@ std::optional<Level> InnerLevel(Level level, int field) {
   return std::nullopt;
 }
 
-// Whether a field takes no more in memory than on the wire.
-bool IsElements(Level level, int field) {
-  return level == Level::kContents &&
-         (field == InferTensorContents::kFp32ContentsFieldNumber ||
-          field == InferTensorContents::kBoolContentsFieldNumber);
+// Whether a field takes no more in memory than on the wire. Of another wire
+// type it would be an unknown field, which takes eight times that.
+bool IsElements(Level level, std::uint32_t tag) {
+  if (level != Level::kContents) return false;
+  const auto type = WireFormatLite::GetTagWireType(tag);
+  const bool is_packed = type == WireFormatLite::WIRETYPE_LENGTH_DELIMITED;
+  switch (WireFormatLite::GetTagFieldNumber(tag)) {
+    case InferTensorContents::kFp32ContentsFieldNumber:
+      return is_packed || type == WireFormatLite::WIRETYPE_FIXED32;
+    case InferTensorContents::kBoolContentsFieldNumber:
+      return is_packed || type == WireFormatLite::WIRETYPE_VARINT;
+    default:
+      return false;
+  }
 }
 
 // Walks from tag to tag. False from any of its functions: it is no message.
@@ -82,7 +91,7 @@ class PartsReader {
       if (!ReadInner(*inner, begin)) return false;
     } else {
       if (!WireFormatLite::SkipField(&input_, tag)) return false;
-      if (!IsElements(level, field)) {
+      if (!IsElements(level, tag)) {
         header_bytes_ += input_.CurrentPosition() - begin;
       }
     }

@@ -14,12 +14,14 @@
 #include "grpcpp/support/slice.h"
 #include "gtest/gtest.h"
 #include "server/inference/message_parts.h"
+#include "server/request/message_pieces.h"
 #include "tests/support/infer_requests.h"
 
 namespace attention::oip {
 namespace {
 
 using ::inference::ModelInferRequest;
+using ::inference::ModelInferRequest_InferInputTensor;
 using ::testing::HasSubstr;
 
 // Tag of raw_input_contents: field 7, bytes.
@@ -324,6 +326,25 @@ TEST_F(InferMessageTest, OnlyElementsThatAreNoLargerInMemoryMayBeMany) {
   lengths.add_inputs()->mutable_contents()->mutable_int64_contents()->Resize(
       count, 1);
   ExpectRefused(lengths.SerializeAsString(), "send tensors in");
+}
+
+// What has the number of fp32_contents and the type of an int is kept as an
+// unknown field, eight times as large, until it is dropped.
+TEST_F(InferMessageTest, ElementsOfAnotherWireTypeCountAsTheHeader) {
+  std::string contents;
+  while (static_cast<std::int64_t>(contents.size()) <= kMaxHeaderBytes) {
+    contents += "\x30\x01";
+  }
+  std::string input;
+  AppendFieldHeader(ModelInferRequest_InferInputTensor::kContentsFieldNumber,
+                    static_cast<std::int64_t>(contents.size()), input);
+  input += contents;
+  std::string request;
+  AppendFieldHeader(ModelInferRequest::kInputsFieldNumber,
+                    static_cast<std::int64_t>(input.size()), request);
+  request += input;
+  EXPECT_TRUE(ModelInferRequest().ParseFromString(request));
+  ExpectRefused(request, "send tensors in");
 }
 
 // Each of two bytes, over a hundred in memory.
