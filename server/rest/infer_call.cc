@@ -1,0 +1,50 @@
+#include "server/rest/infer_call.h"
+
+#include <utility>
+
+#include "core/base/clock.h"
+#include "server/inference/infer.h"
+#include "server/inference/served_name.h"
+#include "server/request/attend.h"
+#include "server/rest/answers.h"
+#include "server/rest/read_infer.h"
+#include "server/rest/write_infer.h"
+
+namespace attention::oip {
+namespace {
+
+// Memory that others hold now comes back: UNAVAILABLE, as infer.h has it.
+absl::Status WithTritonCode(const absl::Status& status) {
+  return absl::IsResourceExhausted(status)
+             ? absl::UnavailableError(status.message())
+             : status;
+}
+
+}  // namespace
+
+void StartInferCall(const InferenceContext& context, DisconnectWatch& watch,
+                    std::shared_ptr<const http::Request> request,
+                    const Route& route, http::Respond respond) {
+  RpcTerms terms{.arrival = SystemClock().Now(),
+                 .cancelled = watch.Watch(request->cancelled),
+                 .peer = request->peer};
+  MemoryBudget& budget = context.service.budget;
+  absl::StatusOr<InferBody> body =
+      ReadInferBody(std::move(request), route, budget);
+  if (!body.ok()) {
+    RefuseAttend(
+        context.service, ParseServedName(route.name).model, "",
+        WithTritonCode(body.status()),
+        [respond = std::move(respond)](const AttendResult& result) mutable {
+          std::move(respond)(ErrorAnswer(result.status));
+        });
+    return;
+  }
+  StartInfer(context, std::move(body->message), terms,
+             [&budget, forms = std::move(body->forms),
+              respond = std::move(respond)](const InferAnswer& answer) mutable {
+               std::move(respond)(WriteInferAnswer(answer, forms, budget));
+             });
+}
+
+}  // namespace attention::oip

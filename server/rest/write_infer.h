@@ -1,0 +1,21 @@
+// InferAnswer -> the answer to POST .../infer: JSON, and behind it tensors as
+// they are.
+#ifndef SERVER_REST_WRITE_INFER_H_
+#define SERVER_REST_WRITE_INFER_H_
+
+#include "server/http/http_listener.h"
+#include "server/inference/infer.h"
+#include "server/request/memory_budget.h"
+#include "server/rest/read_infer.h"
+
+namespace attention::oip {
+
+// Binary outputs are sent from where they are. Or the error: the answer's own,
+// 400 for elements that JSON has not, 503 when `budget` has no room for the
+// text of those that it has.
+http::Response WriteInferAnswer(const InferAnswer& answer,
+                                const OutputForms& forms, MemoryBudget& budget);
+
+}  // namespace attention::oip
+
+#endif  // SERVER_REST_WRITE_INFER_H_

@@ -1,0 +1,233 @@
+// Proves inference over HTTP without sockets: tensors in JSON, behind it and in
+// shared memory, either way, and errors with the statuses of Triton.
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/rest/rest_service.h"
+#include "tests/server/inference/catalog.h"
+#include "tests/server/rest/rest_requests.h"
+#include "tests/support/infer_requests.h"
+#include "tests/support/shm_object.h"
+
+namespace attention::oip {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kPath[] = "/v2/models/sdpa/infer";
+constexpr char kWeightsPath[] = "/v2/models/sdpa@weights/versions/1/infer";
+
+// Two queries that attend to one key, whose value is the answer: 3 and 4,
+// exactly, as the logits are zero.
+constexpr char kInputs[] =
+    R"("inputs":[)"
+    R"({"name":"queries","shape":[1,2,1,2],"datatype":"FP32",)"
+    R"("data":[0,0,0,0]},)"
+    R"({"name":"keys","shape":[1,1,1,2],"datatype":"FP32","data":[[[[1,2]]]]},)"
+    R"({"name":"values","shape":[1,1,1,2],"datatype":"FP32","data":[3,4]}])";
+
+std::string FloatBytes(const std::vector<float>& values) {
+  return {reinterpret_cast<const char*>(values.data()),
+          values.size() * sizeof(float)};
+}
+
+class RestInferTest : public ::testing::Test {
+ protected:
+  RestAnswer Infer(const std::string& members,
+                   const std::string& path = kPath) {
+    return Ask(service_,
+               MakeHttpRequest("POST", path, absl::StrCat("{", members, "}")));
+  }
+  void ExpectError(const RestAnswer& answer, int status,
+                   const std::string& text) {
+    EXPECT_EQ(answer.status, status) << answer.body;
+    EXPECT_THAT(answer.Error(), HasSubstr(text));
+  }
+
+  Catalog catalog_;
+  RestService service_{catalog_.context()};
+};
+
+TEST_F(RestInferTest, JsonInJsonOut) {
+  const RestAnswer answer =
+      Infer(absl::StrCat(R"("id":"the id",)", kInputs), kWeightsPath);
+
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.Header("Content-Type"), "application/json");
+  EXPECT_EQ(answer.Header("Inference-Header-Content-Length"), "");
+  const auto json = answer.Json();
+  EXPECT_EQ(json["id"], "the id");
+  EXPECT_EQ(json["model_name"], "sdpa@weights");
+  EXPECT_EQ(json["model_version"], "1");
+  EXPECT_GE(json["parameters"]["compute_us"], 0);
+  EXPECT_EQ(json["outputs"].dump(),
+            R"([{"data":[3.0,4.0,3.0,4.0],"datatype":"FP32",)"
+            R"("name":"contexts","shape":[1,2,1,2]},)"
+            R"({"data":[1.0,1.0],"datatype":"FP32",)"
+            R"("name":"attn_weights","shape":[1,1,2,1]}])");
+}
+
+TEST_F(RestInferTest, BinaryInBinaryOut) {
+  const std::string json =
+      R"({"parameters":{"binary_data_output":true},"inputs":[)"
+      R"({"name":"queries","shape":[1,2,1,2],"datatype":"FP32",)"
+      R"("parameters":{"binary_data_size":16}},)"
+      R"({"name":"keys","shape":[1,1,1,2],"datatype":"FP32",)"
+      R"("parameters":{"binary_data_size":8}},)"
+      R"({"name":"values","shape":[1,1,1,2],"datatype":"FP32",)"
+      R"("parameters":{"binary_data_size":8}}]})";
+  // Whatever the alignment of the tensors is.
+  for (int spaces = 0; spaces < 5; ++spaces) {
+    const RestAnswer answer = Ask(
+        service_, MakeBinaryRequest(
+                      kWeightsPath,
+                      json + std::string(static_cast<std::size_t>(spaces), ' '),
+                      FloatBytes({0, 0, 0, 0, 1, 2, 3, 4})));
+
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    EXPECT_EQ(answer.Header("Content-Type"), "application/octet-stream");
+    EXPECT_FALSE(answer.Json().contains("id"));
+    EXPECT_EQ(answer.Json()["outputs"].dump(),
+              R"([{"datatype":"FP32","name":"contexts",)"
+              R"("parameters":{"binary_data_size":16},"shape":[1,2,1,2]},)"
+              R"({"datatype":"FP32","name":"attn_weights",)"
+              R"("parameters":{"binary_data_size":8},"shape":[1,1,2,1]}])");
+    EXPECT_EQ(answer.Tensors(), FloatBytes({3, 4, 3, 4, 1, 1}));
+  }
+}
+
+TEST_F(RestInferTest, EachOutputInItsForm) {
+  const RestAnswer answer = Infer(
+      absl::StrCat(kInputs,
+                   R"(,"outputs":[{"name":"attn_weights"},{"name":"contexts",)"
+                   R"("parameters":{"binary_data":true}}])"),
+      kWeightsPath);
+
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const auto outputs = answer.Json()["outputs"];
+  EXPECT_EQ(outputs[0]["data"].dump(), "[1.0,1.0]");
+  EXPECT_EQ(outputs[1]["parameters"]["binary_data_size"], 16);
+  EXPECT_FALSE(outputs[1].contains("data"));
+  EXPECT_EQ(answer.Tensors(), FloatBytes({3, 4, 3, 4}));
+}
+
+TEST_F(RestInferTest, SharedMemoryInAndOut) {
+  const ShmObject object(4096);
+  const std::string values = FloatBytes({3, 4});
+  std::memcpy(object.data(), values.data(), values.size());
+  ASSERT_EQ(Ask(service_,
+                MakeHttpRequest(
+                    "POST", "/v2/systemsharedmemory/region/r/register",
+                    R"({"byte_size":4096,"key":")" + object.key() + R"("})"))
+                .status,
+            200);
+  const std::string inputs = absl::StrReplaceAll(
+      kInputs,
+      {{R"("data":[0,0,0,0])", R"("parameters":{"shared_memory_region":"r",)"
+                               R"("shared_memory_byte_size":16})"}});
+
+  const RestAnswer answer = Infer(absl::StrCat(
+      inputs, R"(,"outputs":[{"name":"contexts","parameters":)"
+              R"({"shared_memory_region":"r","shared_memory_byte_size":16,)"
+              R"("shared_memory_offset":64}}])"));
+
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.Header("Content-Type"), "application/json");
+  const auto output = answer.Json()["outputs"][0];
+  EXPECT_FALSE(output.contains("data"));
+  EXPECT_EQ(output["parameters"]["shared_memory_region"], "r");
+  EXPECT_EQ(output["shape"].dump(), "[1,2,1,2]");
+  EXPECT_EQ(std::string(object.data() + 64, 16), FloatBytes({3, 4, 3, 4}));
+}
+
+TEST_F(RestInferTest, AShrunkRegionIsToldOf) {
+  const ShmObject object(8192);
+  ASSERT_EQ(Ask(service_,
+                MakeHttpRequest(
+                    "POST", "/v2/systemsharedmemory/region/r/register",
+                    R"({"byte_size":8192,"key":")" + object.key() + R"("})"))
+                .status,
+            200);
+  object.Resize(0);
+
+  ExpectError(Infer(absl::StrCat(
+                  kInputs, R"(,"outputs":[{"name":"contexts","parameters":)"
+                           R"({"shared_memory_region":"r",)"
+                           R"("shared_memory_byte_size":16}}])")),
+              400, "the object behind it was shrunk");
+  EXPECT_EQ(Infer(kInputs).status, 200);
+}
+
+TEST_F(RestInferTest, NanComesAndGoes) {
+  const RestAnswer answer = Infer(
+      absl::StrReplaceAll(kInputs, {{R"("data":[3,4])", R"("data":[NaN,4])"}}));
+
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_THAT(answer.body, HasSubstr(R"("data":[NaN,4.0,NaN,4.0])"));
+}
+
+TEST_F(RestInferTest, TypesWithoutJsonNeedBinaryData) {
+  const std::string half =
+      absl::StrCat(kInputs, R"(,"parameters":{"output_dtype":"FP16")");
+  ExpectError(Infer(half + "}"), 400,
+              "contexts: sending FP16 data via JSON is not supported");
+  EXPECT_EQ(Infer(half + R"(,"binary_data_output":true})").Tensors().size(),
+            8U);
+}
+
+TEST_F(RestInferTest, ErrorsHaveTheirStatus) {
+  ExpectError(Infer(R"("inputs":[])"), 400, "queries");
+  ExpectError(Infer(R"("id":1)"), 400, "Unable to parse 'id'");
+  ExpectError(Infer(kInputs, "/v2/models/no/infer"), 404, "no");
+  ExpectError(Infer(kInputs, "/v2/models/sdpa/versions/2/infer"), 404, "2");
+  ExpectError(Infer(absl::StrCat(kInputs, R"(,"outputs":[{"name":"x"}])")), 400,
+              "x");
+  ExpectError(Infer(absl::StrReplaceAll(
+                  kInputs, {{R"("data":[0,0,0,0])",
+                             R"("parameters":{"shared_memory_region":"no",)"
+                             R"("shared_memory_byte_size":16})"}})),
+              404, "\"no\" is not registered");
+}
+
+TEST_F(RestInferTest, AClientThatHasLeftIsNotServed) {
+  const auto request =
+      MakeHttpRequest("POST", kPath, absl::StrCat("{", kInputs, "}"));
+  request->cancelled = [] { return true; };
+
+  const RestAnswer answer = Ask(service_, request);
+
+  // It may have been faster than the watch.
+  EXPECT_TRUE(answer.status == 200 || answer.status == 400) << answer.body;
+}
+
+TEST(RestInferBudgetTest, TextOfTensorsHasToFit) {
+  ServerOptions options;
+  options.max_inflight_bytes = 8000;
+  const Catalog catalog(std::move(options));
+  RestService service(catalog.context());
+  // 256 queries of 2: 2 kB of answer are 8 kB of text.
+  const std::string json =
+      R"({"inputs":[{"name":"queries","shape":[1,256,1,2],"datatype":"FP32",)"
+      R"("parameters":{"binary_data_size":2048}}])";
+  const auto ask = [&](const std::string& end) {
+    return Ask(service, MakeBinaryRequest(kPath, json + end, RampBytes(512)));
+  };
+
+  const RestAnswer refused = ask("}");
+  EXPECT_EQ(refused.status, 503) << refused.body;
+  EXPECT_THAT(refused.Error(), HasSubstr("binary data takes less"));
+  EXPECT_EQ(ask(R"(,"parameters":{"binary_data_output":true}})").status, 200);
+  // The worker that has answered may not be done with it.
+  while (catalog.context().service.budget.used_bytes() != 0) {
+    std::this_thread::yield();
+  }
+}
+
+}  // namespace
+}  // namespace attention::oip
