@@ -47,18 +47,19 @@ absl::StatusOr<WireResponse> Describe(
   return response;
 }
 
-// Triton says by 400 that somebody is not ready.
-http::Response AnswerReady(bool ready, absl::string_view who) {
-  return EmptyAnswer(
-      ready ? absl::OkStatus()
-            : absl::FailedPreconditionError(absl::StrCat(who, " not ready")));
+// Triton says by 400 that somebody is not ready; `yes` is the protocol's answer
+// when it is.
+absl::StatusOr<Json> Ready(bool ready, absl::string_view who, Json yes) {
+  if (ready) return yes;
+  return absl::FailedPreconditionError(absl::StrCat(who, " not ready"));
 }
 
-http::Response AnswerModelReady(const InferenceContext& context,
+absl::StatusOr<Json> ModelReady(const InferenceContext& context,
                                 const Route& route) {
-  const auto response = Describe(context, route, DescribeReady);
-  if (!response.ok()) return ErrorAnswer(response.status());
-  return AnswerReady(response->ready(), "Model version");
+  ATTENTION_ASSIGN_OR_RETURN(const auto response,
+                             Describe(context, route, DescribeReady));
+  return Ready(response.ready(), "Model version",
+               {{"name", route.name}, {"ready", true}});
 }
 
 absl::StatusOr<Json> ModelMetadata(const InferenceContext& context,
@@ -218,13 +219,13 @@ http::Response AnswerControlCall(const InferenceContext& context,
     case Endpoint::kServerMetadata:
       return Answer(ServerMetadata(context));
     case Endpoint::kServerLive:
-      return EmptyAnswer(absl::OkStatus());
+      return Answer(Json{{"live", true}});
     case Endpoint::kServerReady:
-      return AnswerReady(context.service.ready, "Server");
+      return Answer(Ready(context.service.ready, "Server", {{"ready", true}}));
     case Endpoint::kModelMetadata:
       return Answer(ModelMetadata(context, route));
     case Endpoint::kModelReady:
-      return AnswerModelReady(context, route);
+      return Answer(ModelReady(context, route));
     case Endpoint::kModelConfig:
       return Answer(ModelConfig(context, route));
     case Endpoint::kModelStatistics:
@@ -239,15 +240,12 @@ http::Response AnswerControlCall(const InferenceContext& context,
       return EmptyAnswer(Register(context, route, request));
     case Endpoint::kRegionUnregister:
       return EmptyAnswer(UnregisterRegion(context, request.peer, route.name));
-    // As Triton without a GPU: clients clear up before they begin.
     case Endpoint::kCudaStatus:
-      return Answer(Json::array());
     case Endpoint::kCudaUnregister:
-      return EmptyAnswer(absl::OkStatus());
     case Endpoint::kCudaRegister:
-      return ErrorAnswer(absl::InvalidArgumentError(absl::StrCat(
-          "failed to register CUDA shared memory region: ", Quote(route.name),
-          ", GPUs not supported")));
+      return ErrorAnswer(absl::UnimplementedError(
+          "this server computes on CPUs and has no CUDA shared memory; use "
+          "system shared memory"));
     case Endpoint::kLogSettings:
       return Answer(LogSettings(request));
     case Endpoint::kModelTrace:

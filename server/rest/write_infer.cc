@@ -109,11 +109,10 @@ class AnswerWriter {
     object["name"] = output.name();
     object["datatype"] = output.datatype();
     object["shape"] = tensor.shape.dims();
-    Json parameters = ParametersToJson(output.parameters());
     const bool in_json = IsInJson(output, tensor, forms_);
     const bool in_body = tensor.data != nullptr && !in_json;
-    if (in_body) parameters["binary_data_size"] = tensor.bytes;
-    if (!parameters.empty()) object["parameters"] = std::move(parameters);
+    // Triton's C++ client takes every output with parameters for binary data.
+    if (in_body) object["parameters"] = {{"binary_data_size", tensor.bytes}};
     OpenObject(object);
     if (in_json) {
       text_ += ",\"data\":";

@@ -45,9 +45,10 @@ TEST_F(RestServiceTest, ServerMetadata) {
 }
 
 TEST_F(RestServiceTest, Health) {
-  EXPECT_EQ(Get("/v2/health/live").status, 200);
-  EXPECT_EQ(Get("/v2/health/ready").status, 200);
-  EXPECT_EQ(Get("/v2/models/bert/0/ready").status, 200);
+  EXPECT_EQ(Get("/v2/health/live").body, R"({"live":true})");
+  EXPECT_EQ(Get("/v2/health/ready").body, R"({"ready":true})");
+  EXPECT_EQ(Get("/v2/models/bert/0/ready").body,
+            R"({"name":"bert/0","ready":true})");
   EXPECT_EQ(Get("/v2/models/bert/0/versions/1/ready").status, 200);
 
   catalog_.SetReady(false);
@@ -186,12 +187,11 @@ TEST_F(RestServiceTest, BadRegionsAreToldWhy) {
   ExpectError(Ask(service_, remote), 403, "only for clients on the server's");
 }
 
-TEST_F(RestServiceTest, CudaSharedMemoryIsAsInATritonWithoutGpu) {
-  EXPECT_EQ(Get("/v2/cudasharedmemory/status").body, "[]");
-  EXPECT_EQ(Post("/v2/cudasharedmemory/unregister").status, 200);
-  EXPECT_EQ(Post("/v2/cudasharedmemory/region/r/unregister").status, 200);
-  ExpectError(Post("/v2/cudasharedmemory/region/r/register", "{}"), 400,
-              "GPUs not supported");
+TEST_F(RestServiceTest, ThereIsNoCudaSharedMemory) {
+  const std::string why = "this server computes on CPUs";
+  ExpectError(Get("/v2/cudasharedmemory/status"), 501, why);
+  ExpectError(Post("/v2/cudasharedmemory/unregister"), 501, why);
+  ExpectError(Post("/v2/cudasharedmemory/region/r/register", "{}"), 501, why);
 }
 
 TEST_F(RestServiceTest, LogSettingsAreFlat) {
