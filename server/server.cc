@@ -221,6 +221,7 @@ void Server::Impl::Stop() {
   if (!drained) {
     Log(LogLevel::kWarning, "drain_timed_out",
         {{"cancelled_requests", open_requests_.count()}});
+    open_requests_.Abandon();
   }
   listener_->Shutdown();
   if (http_ != nullptr) http_->Shutdown();

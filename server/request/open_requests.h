@@ -22,6 +22,10 @@ class OpenRequests {
   void Close() { closed_.store(true); }
   bool closed() const { return closed_.load(); }
 
+  // Nobody waits for the answers any more.
+  void Abandon() { abandoned_.store(true); }
+  bool abandoned() const { return abandoned_.load(); }
+
   // True once there are none, false after `timeout`.
   bool WaitUntilNone(std::chrono::duration<double> timeout)
       ABSL_LOCKS_EXCLUDED(mutex_);
@@ -30,6 +34,7 @@ class OpenRequests {
 
  private:
   std::atomic<bool> closed_ = false;
+  std::atomic<bool> abandoned_ = false;
   mutable Mutex mutex_;
   std::condition_variable_any none_;
   std::int64_t count_ ABSL_GUARDED_BY(mutex_) = 0;

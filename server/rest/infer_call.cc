@@ -25,8 +25,12 @@ absl::Status WithTritonCode(const absl::Status& status) {
 void StartInferCall(const InferenceContext& context, DisconnectWatch& watch,
                     std::shared_ptr<const http::Request> request,
                     const Route& route, http::Respond respond) {
+  const auto is_given_up = [&open_requests = context.service.open_requests,
+                            has_left = request->cancelled] {
+    return open_requests.abandoned() || has_left();
+  };
   RpcTerms terms{.arrival = SystemClock().Now(),
-                 .cancelled = watch.Watch(request->cancelled),
+                 .cancelled = watch.Watch(is_given_up),
                  .peer = request->peer};
   MemoryBudget& budget = context.service.budget;
   absl::StatusOr<InferBody> body =

@@ -1,0 +1,62 @@
+// Proves, over real sockets, that the server answers the Open Inference
+// Protocol by HTTP, and that a request which is not done when it has to stop is
+// given up and told so.
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "tests/server/http/http_client.h"
+#include "tests/support/server_fixture.h"
+
+namespace attention {
+namespace {
+
+using ::testing::HasSubstr;
+
+ServerOptions WithHttp() {
+  ServerOptions options = TestServerOptions();
+  options.http_port = 0;
+  return options;
+}
+
+// Self-attention of minilm/0 over one sequence of zeros.
+std::string InferRequest(std::int64_t tokens) {
+  const std::int64_t bytes = tokens * 384 * 4;
+  const std::string header = absl::StrCat(
+      R"({"inputs":[{"name":"queries","datatype":"FP32","shape":[1,)", tokens,
+      R"(,384],"parameters":{"binary_data_size":)", bytes, "}}]}");
+  return http::HttpRequest(
+      "POST", "/v2/models/minilm/0/infer",
+      header + std::string(static_cast<std::size_t>(bytes), '\0'),
+      absl::StrCat("Inference-Header-Content-Length: ", header.size(), "\r\n"));
+}
+
+TEST(HttpTest, AnswersOnItsPort) {
+  TestServer server(WithHttp());
+  http::HttpClient client(server.server().ports().http);
+  const http::HttpAnswer answer = client.Ask(InferRequest(2));
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const auto json = nlohmann::json::parse(answer.body);
+  EXPECT_EQ(json["outputs"][0]["shape"].dump(), "[1,2,384]");
+  EXPECT_EQ(client.Ask(http::HttpRequest("GET", "/v2/health/ready")).body,
+            R"({"ready":true})");
+}
+
+TEST(HttpTest, WhatIsNotDoneInTimeIsGivenUp) {
+  ServerOptions options = WithHttp();
+  options.metrics_port = 0;
+  options.drain_seconds = 0;
+  TestServer server(options);
+  http::HttpClient client(server.server().ports().http);
+  // Many seconds of work on any machine.
+  ASSERT_TRUE(client.Send(InferRequest(60000)));
+  ASSERT_TRUE(server.WaitForMetric("attention_running_requests", 1));
+  server.server().Stop();
+  EXPECT_THAT(client.Read().body, HasSubstr("cancelled"));
+}
+
+}  // namespace
+}  // namespace attention
