@@ -53,7 +53,7 @@ grpc::ServerUnaryReactor* InferenceService::ModelInfer(
       rpc, request, response, context_.service.open_requests,
       [this](grpc::ByteBuffer* bytes, const RpcTerms& terms, RpcDone done) {
         StartBytes(context_, bytes, terms,
-                   [done = std::move(done)](InferAnswer answer) mutable {
+                   [done = std::move(done)](const InferAnswer& answer) mutable {
                      RpcAnswer sent = {.status = answer.status};
                      if (sent.status.ok()) {
                        sent.message = MakeInferBuffer(answer);
