@@ -14,12 +14,19 @@ constexpr std::size_t kMaxSockets = 256;
 // 256 MiB at 10 MB/s.
 constexpr std::chrono::seconds kMaxTime{30};
 
+// Of one connection, before the next one gets its turn.
+constexpr int kMaxReads = 64;
+
 // Whether the client has nothing more to say.
 bool HasEnded(int socket) {
   std::array<char, std::size_t{64} << 10> dropped;
-  const ssize_t count =
-      recv(socket, dropped.data(), dropped.size(), MSG_DONTWAIT);
-  return count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR);
+  for (int i = 0; i < kMaxReads; ++i) {
+    const ssize_t count =
+        recv(socket, dropped.data(), dropped.size(), MSG_DONTWAIT);
+    if (count == 0) return true;
+    if (count < 0) return errno != EAGAIN && errno != EINTR;
+  }
+  return false;
 }
 
 }  // namespace

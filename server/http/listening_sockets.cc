@@ -17,6 +17,8 @@
 namespace attention::http {
 namespace {
 
+constexpr int kTries = 10;
+
 struct FreeAddresses {
   void operator()(addrinfo* addresses) const { freeaddrinfo(addresses); }
 };
@@ -64,32 +66,48 @@ int Bind(int socket, const addrinfo& host, int port) {
   return ntohs(PortOf(address));
 }
 
+// Whether an address before it is the same, as when a name is in a file twice.
+bool IsRepeated(const addrinfo& address, const addrinfo* before) {
+  for (; before != &address; before = before->ai_next) {
+    if (before->ai_addrlen == address.ai_addrlen &&
+        std::memcmp(before->ai_addr, address.ai_addr, address.ai_addrlen) ==
+            0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// False when there is no address, or the port of one is in use.
+bool BindAll(const addrinfo* addresses, ListeningSockets& listening) {
+  for (const addrinfo* address = addresses; address != nullptr;
+       address = address->ai_next) {
+    if (IsRepeated(*address, addresses)) continue;
+    FileDescriptor socket(::socket(
+        address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    const int port = Bind(socket.get(), *address, listening.port);
+    if (port < 0 && errno == EADDRINUSE) return false;
+    // A family that this machine has not is one less.
+    if (port < 0) continue;
+    listening.port = port;
+    listening.sockets.push_back(std::move(socket));
+  }
+  return !listening.sockets.empty();
+}
+
 }  // namespace
 
 absl::StatusOr<ListeningSockets> Listen(const std::string& host, int port) {
-  ListeningSockets listening{.port = port};
-  bool in_use = false;
   const Addresses addresses = Resolve(host);
-  for (const addrinfo* address = addresses.get(); address != nullptr;
-       address = address->ai_next) {
-    FileDescriptor socket(::socket(
-        address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    const int bound = Bind(socket.get(), *address, listening.port);
-    if (bound < 0) {
-      // A family that this machine has not is one less.
-      in_use = in_use || errno == EADDRINUSE;
-      continue;
-    }
-    listening.port = bound;
-    listening.sockets.push_back(std::move(socket));
+  // A port that is free for one address of a host may not be for another.
+  for (int i = 0; i < (port == 0 ? kTries : 1); ++i) {
+    ListeningSockets listening{.port = port};
+    if (BindAll(addresses.get(), listening)) return listening;
   }
-  if (listening.sockets.empty() || in_use) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "--http-port: cannot listen on ", JoinAddress(host, port),
-        "; the port is in use or the address is not of this machine, choose "
-        "another, or 0 for any free port"));
-  }
-  return listening;
+  return absl::FailedPreconditionError(absl::StrCat(
+      "--http-port: cannot listen on ", JoinAddress(host, port),
+      "; the port is in use or the address is not of this machine, choose "
+      "another, or 0 for any free port"));
 }
 
 }  // namespace attention::http

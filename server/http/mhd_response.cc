@@ -54,7 +54,8 @@ class PieceReader {
 
 MhdResponsePtr FromPieces(std::vector<Piece> pieces) {
   std::erase_if(pieces, [](const Piece& piece) { return piece.size == 0; });
-  auto reader = std::make_unique<PieceReader>(std::move(pieces));
+  // Of the response, when there is one.
+  auto* const reader = new PieceReader(std::move(pieces));
   std::vector<MHD_IoVec> vectors;
   std::uint64_t size = 0;
   for (const Piece& piece : reader->pieces()) {
@@ -65,12 +66,11 @@ MhdResponsePtr FromPieces(std::vector<Piece> pieces) {
       vectors.size() <= kMaxPieces
           ? MHD_create_response_from_iovec(
                 vectors.data(), static_cast<unsigned int>(vectors.size()),
-                &PieceReader::Free, reader.get())
+                &PieceReader::Free, reader)
           : MHD_create_response_from_callback(size, kCopyBytes,
-                                              &PieceReader::Read, reader.get(),
+                                              &PieceReader::Read, reader,
                                               &PieceReader::Free));
-  // From here on it is freed by Free.
-  if (response != nullptr) static_cast<void>(reader.release());
+  if (response == nullptr) PieceReader::Free(reader);
   return response;
 }
 
