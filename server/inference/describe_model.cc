@@ -196,7 +196,7 @@ absl::Status DescribeConfig(const InferenceContext& context,
 absl::Status DescribeReady(const InferenceContext& context,
                            const ::inference::ModelReadyRequest& request,
                            ::inference::ModelReadyResponse& response) {
-  const absl::Status found =
+  absl::Status found =
       FindServed(context.service.registry, request.name(), request.version())
           .status();
   response.set_ready(found.ok() && context.service.ready);
