@@ -72,8 +72,8 @@ struct ArenaLayout {
   // Offset of contexts [q_rows padded, num_heads * v_head_dim], dense, of
   // compute_dtype; none in `sdpa`.
   std::int64_t contexts = 0;
-  // Offsets of rows gathered as bf16, [rows padded, in_features], dense. Others
-  // are read where they are, or gathered by each tile.
+  // Offsets of rows gathered as compute_dtype, [rows padded, in_features],
+  // dense. Others are read where they are, or gathered by each tile.
   struct Inputs {
     std::int64_t queries = kInPlace;
     std::int64_t keys = kInPlace;

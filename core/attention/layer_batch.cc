@@ -273,8 +273,8 @@ const std::byte* LayerBatch::ProjectionInput(
   return rows;
 }
 
-// The rows of a tile where they are, when they are one dense and aligned piece
-// of compute_dtype; null otherwise.
+// The rows of a tile where they are, when they are one dense and aligned piece;
+// null otherwise. REQUIRES: of compute_dtype, not in fragments.
 const std::byte* LayerBatch::DenseRows(const std::vector<Segment>& segments,
                                        TileKind kind,
                                        std::int64_t columns) const {
@@ -283,14 +283,11 @@ const std::byte* LayerBatch::DenseRows(const std::vector<Segment>& segments,
   const std::byte* first = nullptr;
   for (const Segment& segment : segments) {
     const RowsView& view = InputRows(sequences_[segment.sequence], kind);
-    if (view.dtype != spec_.compute_dtype || view.row_stride != columns) {
+    if (view.row_stride != columns ||
+        reinterpret_cast<std::uintptr_t>(view.data) % size != 0) {
       return nullptr;
     }
-    const std::byte* rows =
-        InOnePiece(view, segment.first_row, 0, segment.rows * columns);
-    if (rows == nullptr || reinterpret_cast<std::uintptr_t>(rows) % size != 0) {
-      return nullptr;
-    }
+    const std::byte* rows = view.data + segment.first_row * row_bytes;
     if (first == nullptr) first = rows;
     if (rows != first + segment.tile_row * row_bytes) return nullptr;
   }

@@ -10,7 +10,7 @@
 namespace attention {
 
 enum class TileKind : std::uint8_t {
-  kGather,    // round rows of queries, keys or values to bf16
+  kGather,    // convert or join rows of queries, keys or values
   kQueries,   // project (or read) rows of queries
   kKeys,      // the same of keys, and pack them
   kValues,    // project (or read) rows of values
