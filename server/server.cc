@@ -214,6 +214,7 @@ void Server::Impl::Stop() {
       std::chrono::duration<double>(options_.drain_delay_seconds));
   listener_->CloseConnections();
   if (http_ != nullptr) http_->CloseConnections();
+  models_->Close();
   engine_->Close();
   open_requests_.Close();
   const bool drained = open_requests_.WaitUntilNone(
