@@ -2,21 +2,18 @@
 #include "client/cpp/attend_message.h"
 
 #include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
-#include <limits>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "client/cpp/tensor_mismatch.h"
 
 namespace attention {
 namespace {
 
 using google::protobuf::io::CodedOutputStream;
-using google::protobuf::io::StringOutputStream;
 
 v1::DType ToProto(ElementType dtype) {
   switch (dtype) {
@@ -59,27 +56,6 @@ v1::AttnWeights ToProto(ReturnWeights attn_weights) {
   return v1::ATTN_WEIGHTS_NONE;
 }
 
-// What stands wrong with a tensor, or nothing.
-std::string Mismatch(ElementType dtype, std::span<const std::int64_t> shape,
-                     std::size_t bytes) {
-  std::uint64_t expected = ElementSize(dtype);
-  for (const std::int64_t dim : shape) {
-    if (dim < 0 ||
-        (dim > 0 && expected > std::numeric_limits<std::int64_t>::max() /
-                                   static_cast<std::uint64_t>(dim))) {
-      return absl::StrCat("shape [", absl::StrJoin(shape, ", "),
-                          "] is negative or too large");
-    }
-    expected *= static_cast<std::uint64_t>(dim);
-  }
-  if (expected == bytes) {
-    return "";
-  }
-  return absl::StrCat("shape [", absl::StrJoin(shape, ", "), "] of ",
-                      ElementName(dtype), " takes ", expected, " bytes, got ",
-                      bytes);
-}
-
 // All fields but the tensors: protobuf takes fields in any order, so that these
 // can go first.
 v1::AttendRequest SmallFields(const AttendCall& call) {
@@ -106,63 +82,19 @@ v1::AttendRequest SmallFields(const AttendCall& call) {
   return request;
 }
 
-// Collects pieces: small bytes gather in one buffer until data follows.
-class PieceWriter {
- public:
-  std::string& small() { return small_; }
-
-  void AddTensor(int field, const Tensor& tensor) {
-    v1::Tensor header;
-    header.set_dtype(ToProto(tensor.dtype));
-    header.mutable_shape()->Assign(tensor.shape.begin(), tensor.shape.end());
-    const std::string header_bytes = header.SerializeAsString();
-    const std::size_t data_bytes = tensor.bytes.size();
-    const std::size_t data_field =
-        1 + CodedOutputStream::VarintSize64(data_bytes);  // 1: the tag
-    {
-      StringOutputStream stream(&small_);
-      CodedOutputStream out(&stream);
-      out.WriteTag(LengthDelimited(field));
-      out.WriteVarint64(header_bytes.size() + data_field + data_bytes);
-      out.WriteString(header_bytes);
-      out.WriteTag(LengthDelimited(v1::Tensor::kDataFieldNumber));
-      out.WriteVarint64(data_bytes);
-    }
-    FlushSmall();
-    if (tensor.owner != nullptr) {
-      pieces_.push_back({.bytes = tensor.bytes, .owner = tensor.owner});
-    } else {
-      AddCopy(std::string(reinterpret_cast<const char*>(tensor.bytes.data()),
-                          data_bytes));
-    }
-  }
-
-  std::vector<MessagePiece> Finish() && {
-    FlushSmall();
-    return std::move(pieces_);
-  }
-
- private:
-  static std::uint32_t LengthDelimited(int field) {
-    return static_cast<std::uint32_t>(field) << 3 | 2;
-  }
-
-  void AddCopy(std::string bytes) {
-    auto owner = std::make_shared<const std::string>(std::move(bytes));
-    pieces_.push_back(
-        {.bytes = std::as_bytes(std::span(owner->data(), owner->size())),
-         .owner = owner});
-  }
-
-  void FlushSmall() {
-    if (!small_.empty()) {
-      AddCopy(std::exchange(small_, std::string()));
-    }
-  }
-
-  std::string small_;
-  std::vector<MessagePiece> pieces_;
-};
+void AddTensor(int field, const Tensor& tensor, PieceWriter& writer) {
+  v1::Tensor header;
+  header.set_dtype(ToProto(tensor.dtype));
+  header.mutable_shape()->Assign(tensor.shape.begin(), tensor.shape.end());
+  const std::string header_bytes = header.SerializeAsString();
+  const std::size_t data_bytes = tensor.bytes.size();
+  const std::size_t data_field =
+      1 + CodedOutputStream::VarintSize64(data_bytes);  // 1: the tag
+  writer.AddHeader(field, header_bytes.size() + data_field + data_bytes);
+  writer.small() += header_bytes;
+  writer.AddHeader(v1::Tensor::kDataFieldNumber, data_bytes);
+  writer.AddData(tensor);
+}
 
 absl::StatusOr<Tensor> TakeTensor(
     absl::string_view field, const v1::Tensor& tensor,
@@ -178,7 +110,8 @@ absl::StatusOr<Tensor> TakeTensor(
                 .bytes = std::as_bytes(
                     std::span(tensor.data().data(), tensor.data().size())),
                 .owner = response};
-  const std::string wrong = Mismatch(*dtype, result.shape, result.bytes.size());
+  const std::string wrong =
+      TensorMismatch(*dtype, result.shape, result.bytes.size());
   if (!wrong.empty()) {
     return absl::InternalError(
         absl::StrCat(field, ": the server's answer is broken: ", wrong));
@@ -225,11 +158,11 @@ absl::StatusOr<std::vector<MessagePiece>> SerializeAttendCall(
       continue;
     }
     const std::string wrong =
-        Mismatch(tensor->dtype, tensor->shape, tensor->bytes.size());
+        TensorMismatch(tensor->dtype, tensor->shape, tensor->bytes.size());
     if (!wrong.empty()) {
       return absl::InvalidArgumentError(absl::StrCat(name, ": ", wrong));
     }
-    writer.AddTensor(field, *tensor);
+    AddTensor(field, *tensor, writer);
   }
   return std::move(writer).Finish();
 }

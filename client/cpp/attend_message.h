@@ -2,23 +2,15 @@
 #ifndef CLIENT_CPP_ATTEND_MESSAGE_H_
 #define CLIENT_CPP_ATTEND_MESSAGE_H_
 
-#include <cstddef>
-#include <cstdint>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "attention/v1/attention.pb.h"
 #include "client/cpp/attention_client.h"
+#include "client/cpp/piece_writer.h"
 
 namespace attention {
-
-// A part of a message, kept alive by its owner.
-struct MessagePiece {
-  std::span<const std::byte> bytes{};
-  std::shared_ptr<const void> owner{};
-};
 
 // The pieces, one after another, are one serialized v1::AttendRequest. Data of
 // tensors with an owner is a piece where it lies; what has none is copied.

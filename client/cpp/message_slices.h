@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "client/cpp/attend_message.h"
+#include "client/cpp/piece_writer.h"
 
 namespace attention {
 

@@ -10,6 +10,7 @@
 
 #include "client/load/deployment.h"
 #include "client/load/flight.h"
+#include "client/load/protocol.h"
 #include "client/load/request_pool.h"
 
 namespace attention::load {
@@ -39,6 +40,8 @@ class Caller {
 struct CallerSetup {
   Deployment& deployment;
   const std::vector<PreparedRequest>& requests;
+  // That of the requests.
+  const Protocol& protocol;
   std::chrono::milliseconds default_deadline{};
   grpc::CompletionQueue& queue;
   OnLanded on_landed;

@@ -31,7 +31,8 @@ Examples:
   attention-load sweep --slo p99=50ms --html knee.html
   attention-load run --rate 200 --duration 30 --slo p99=50ms,errors=0
   attention-load run --concurrency 16 --workload ragged.json
-  attention-load compare --target old:8001 --against new:8001 --rate 100)";
+  attention-load compare --target old:8001 --against new:8001 --rate 100
+  attention-load compare --against 127.0.0.1:8001 --against-protocol oip)";
 
 constexpr double kDay = 86'400;
 // A server's gRPC takes 1,024 calls of a connection at once; others would wait
@@ -42,6 +43,8 @@ constexpr std::int64_t kCallsOfConnection = 1000;
 struct RawFlags {
   std::string targets = "127.0.0.1:8001";
   std::string against{};
+  std::string protocol = TypedProtocol().name();
+  std::string against_protocol{};
   int connections = 0;
   std::string tls_ca{};
   std::string tls_certificate{};
@@ -60,6 +63,13 @@ void AddTargetFlags(CLI::App& app, RawFlags& raw, CommandLine& line) {
                  "Addresses, used in turn; also from ATTENTION_SERVER")
       ->envname("ATTENTION_SERVER")
       ->option_text("HOST:PORT[,...] [127.0.0.1:8001]")
+      ->group(group);
+  app.add_option(
+         "--protocol", raw.protocol,
+         "typed: attention.v1.AttentionService; oip: the Open Inference "
+         "Protocol, inference.GRPCInferenceService")
+      ->check(CLI::IsMember(ProtocolNames()))
+      ->option_text("typed|oip [typed]")
       ->group(group);
   app.add_option("--connections", raw.connections,
                  "Connections to each target; 0: enough, one for each 1000 "
@@ -226,6 +236,11 @@ void AddCommands(CLI::App& app, RawFlags& raw, CommandLine& line) {
   compare->add_option("--against", raw.against, "B; --target is A")
       ->required()
       ->option_text("HOST:PORT[,...]");
+  compare
+      ->add_option("--against-protocol", raw.against_protocol,
+                   "Of B; default: --protocol")
+      ->check(CLI::IsMember(ProtocolNames()))
+      ->option_text("typed|oip");
   compare->add_option("--rounds", line.rounds, "Of A and B")
       ->check(CLI::Range(2, 1000))
       ->option_text("N [5]");
@@ -364,6 +379,11 @@ absl::Status Finish(const RawFlags& raw, CommandLine& line) {
   line.access.targets =
       absl::StrSplit(raw.targets, ',', absl::SkipWhitespace());
   line.against = absl::StrSplit(raw.against, ',', absl::SkipWhitespace());
+  // The parser has seen to it that there are such protocols.
+  line.protocol = FindProtocol(raw.protocol);
+  line.against_protocol = raw.against_protocol.empty()
+                              ? line.protocol
+                              : FindProtocol(raw.against_protocol);
   line.load.arrivals =
       raw.arrivals == "constant" ? Arrivals::kConstant : Arrivals::kPoisson;
   if (raw.rate.has_value()) line.load.rate = *raw.rate;

@@ -11,6 +11,7 @@
 #include "client/load/deployment.h"
 #include "client/load/load_exit_code.h"
 #include "client/load/objectives.h"
+#include "client/load/protocol.h"
 #include "client/load/step.h"
 
 namespace attention::load {
@@ -23,6 +24,10 @@ struct CommandLine {
   Access access{};  // with enough connections unless a flag says how many
   // kCompare: the second deployment; all else of `access` holds for it, too.
   std::vector<std::string> against{};
+
+  const Protocol* protocol = &TypedProtocol();
+  // kCompare: of the second deployment. Otherwise the same.
+  const Protocol* against_protocol = &TypedProtocol();
 
   // A file; empty: DefaultWorkload().
   std::string workload{};

@@ -2,37 +2,20 @@
 #include "client/load/flight.h"
 
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 namespace attention::load {
-namespace {
-
-Ending EndingOf(absl::StatusCode code, const std::string& message) {
-  switch (code) {
-    case absl::StatusCode::kOk:
-      return Ending::kAnswered;
-    case absl::StatusCode::kResourceExhausted:
-      // gRPC's words for a message over a limit, which no waiting mends.
-      return absl::StrContains(message, "larger than max") ? Ending::kFailed
-                                                           : Ending::kRefused;
-    case absl::StatusCode::kDeadlineExceeded:
-      return Ending::kExpired;
-    default:
-      return Ending::kFailed;
+Landing LandingOf(const Protocol& protocol, int code,
+                  const std::string& message, SteadyClock::time_point ended) {
+  Landing landing{.ending = protocol.EndingOf(code, message), .ended = ended};
+  if (code == kNoCode) {
+    landing.message = absl::StrCat("error_message: ", message);
+  } else if (code != 0) {
+    const auto status = static_cast<absl::StatusCode>(code);
+    landing.message =
+        absl::StrCat(absl::StatusCodeToString(status), ": ", message);
   }
-}
-
-}  // namespace
-
-Landing LandingOf(int code, const std::string& message,
-                  SteadyClock::time_point ended) {
-  const auto status = static_cast<absl::StatusCode>(code);
-  return {.ending = EndingOf(status, message),
-          .ended = ended,
-          .message = code == 0 ? ""
-                               : absl::StrCat(absl::StatusCodeToString(status),
-                                              ": ", message)};
+  return landing;
 }
 
 Landing FailedLanding(const std::string& message,

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "client/load/answer_header.h"
+#include "client/load/protocol.h"
 #include "client/load/steady_clock.h"
 #include "client/load/step.h"
 
@@ -24,16 +25,18 @@ struct Flight {
 struct Landing {
   Ending ending = Ending::kFailed;
   SteadyClock::time_point ended{};
-  // "CODE: what the server or gRPC said"; empty when answered.
+  // "CODE: what the server or gRPC said", without a code "error_message: what
+  // the server said"; empty when answered.
   std::string message{};
   // Answered only.
   AnswerHeader answer{};
   const grpc::ByteBuffer* bytes = nullptr;
 };
 
-// How a call ended that ended with `code`, a google.rpc.Code, and `message`.
-Landing LandingOf(int code, const std::string& message,
-                  SteadyClock::time_point ended);
+// How a call ended that ended with `code`, a google.rpc.Code or kNoCode, and
+// `message`.
+Landing LandingOf(const Protocol& protocol, int code,
+                  const std::string& message, SteadyClock::time_point ended);
 
 // One that could not be used, whatever its status was.
 Landing FailedLanding(const std::string& message,

@@ -358,6 +358,7 @@ std::string HeaderHtml(const Report& report) {
 std::string EndHtml(const Report& report) {
   HtmlTable environment = {.caption = "Environment"};
   environment.rows.push_back({"command", report.command});
+  environment.rows.push_back({"protocol", report.protocol});
   for (const auto& [name, value] : report.environment) {
     environment.rows.push_back({name, value});
   }

@@ -219,6 +219,7 @@ std::string JsonReport(const Report& report) {
                {"started", report.started},
                {"environment", Json::array()},
                {"workload", report.workload},
+               {"protocol", report.protocol},
                {"headline", Headline(report)},
                {"objectives", ObjectivesJson(report.objectives)},
                {"invalid", InvalidReasons(report)}};

@@ -37,6 +37,7 @@ Lane::Lane(const RunSetup& setup, int index, const std::vector<Trial>& trials)
   CallerSetup calls{
       .deployment = setup.deployment,
       .requests = setup.requests,
+      .protocol = setup.protocol,
       .default_deadline = setup.default_deadline,
       .queue = queue_,
       .on_landed = [this](const Flight& flight, Landing& landing) {

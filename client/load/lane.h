@@ -17,6 +17,7 @@
 #include "client/load/caller.h"
 #include "client/load/deployment.h"
 #include "client/load/progress_line.h"
+#include "client/load/protocol.h"
 #include "client/load/request_pool.h"
 #include "client/load/trial_record.h"
 #include "core/base/mutex.h"
@@ -28,6 +29,8 @@ struct RunSetup {
   Deployment& deployment;
   // Outlives the deployment.
   const std::vector<PreparedRequest>& requests;
+  // That of the requests.
+  const Protocol& protocol = TypedProtocol();
   // For requests that have none of their own.
   std::chrono::milliseconds default_deadline = std::chrono::seconds(10);
   int lanes = 1;

@@ -69,9 +69,9 @@ class Bench {
  public:
   // `line` and `display` outlive it.
   static absl::StatusOr<std::unique_ptr<Bench>> Create(
-      const CommandLine& line, const Access& access, const Workload& workload,
-      ProgressDisplay& display) {
-    std::unique_ptr<Bench> bench(new Bench(line, display));
+      const CommandLine& line, const Access& access, const Protocol& protocol,
+      const Workload& workload, ProgressDisplay& display) {
+    std::unique_ptr<Bench> bench(new Bench(line, protocol, display));
     ATTENTION_ASSIGN_OR_RETURN(
         bench->deployment_,
         Deployment::Connect(access, Milliseconds(line.connect_s)));
@@ -81,8 +81,9 @@ class Bench {
           "target ", access.targets.front(),
           " does not say its models: ", models.status().ToString()));
     }
-    ATTENTION_ASSIGN_OR_RETURN(bench->requests_,
-                               PrepareRequests(workload, *models));
+    ATTENTION_ASSIGN_OR_RETURN(
+        bench->requests_,
+        PrepareRequests(workload, *models, kMaxPoolBytes, protocol));
     bench->info_ = bench->deployment_->GetServerInfo();
     if (line.verify_share > 0) {
       ATTENTION_ASSIGN_OR_RETURN(Verifier verifier,
@@ -101,6 +102,7 @@ class Bench {
       seed += kSeedStep;
       const RunSetup setup{.deployment = *deployment_,
                            .requests = requests_,
+                           .protocol = protocol_,
                            .default_deadline = Milliseconds(line_.timeout_s),
                            .lanes = line_.threads,
                            .streams = line_.streams,
@@ -132,10 +134,12 @@ class Bench {
   }
 
  private:
-  Bench(const CommandLine& line, ProgressDisplay& display)
-      : line_(line), display_(display) {}
+  Bench(const CommandLine& line, const Protocol& protocol,
+        ProgressDisplay& display)
+      : line_(line), protocol_(protocol), display_(display) {}
 
   const CommandLine& line_;
+  const Protocol& protocol_;
   ProgressDisplay& display_;
   // Before the deployment, whose connections may hold on to their bytes.
   std::vector<PreparedRequest> requests_;
@@ -186,8 +190,10 @@ absl::Status RunBoth(const CommandLine& line, const Workload& workload,
                      ProgressDisplay& display, Bench& bench, Report& report) {
   Access access = line.access;
   access.targets = line.against;
-  ATTENTION_ASSIGN_OR_RETURN(const auto other,
-                             Bench::Create(line, access, workload, display));
+  const Protocol& protocol = *line.against_protocol;
+  ATTENTION_ASSIGN_OR_RETURN(
+      const auto other,
+      Bench::Create(line, access, protocol, workload, display));
   report.environment.emplace_back("server B", other->Describe());
   ATTENTION_ASSIGN_OR_RETURN(
       report.comparison,
@@ -195,6 +201,10 @@ absl::Status RunBoth(const CommandLine& line, const Workload& workload,
                     other->Measuring(workload.seed)));
   report.comparison->a = absl::StrJoin(line.access.targets, ",");
   report.comparison->b = absl::StrJoin(line.against, ",");
+  if (line.protocol != line.against_protocol) {
+    absl::StrAppend(&report.comparison->a, " (", line.protocol->name(), ")");
+    absl::StrAppend(&report.comparison->b, " (", protocol.name(), ")");
+  }
   return absl::OkStatus();
 }
 
@@ -203,7 +213,11 @@ Report StartReport(const CommandLine& line, const std::string& command,
   Report report{.command = command,
                 .started = absl::FormatTime(absl::RFC3339_sec, absl::Now(),
                                             absl::UTCTimeZone()),
-                .workload = workload.Describe()};
+                .workload = workload.Describe(),
+                .protocol = line.protocol->name()};
+  if (line.protocol != line.against_protocol) {
+    absl::StrAppend(&report.protocol, ", ", line.against_protocol->name());
+  }
   const CpuTopology cpu = ReadCpuTopology();
   report.environment = {
       {"client",
@@ -289,7 +303,8 @@ absl::StatusOr<Report> MakeReport(const CommandLine& line,
   ATTENTION_ASSIGN_OR_RETURN(const Workload workload, WorkloadOf(line));
   ProgressDisplay display(line.is_quiet);
   ATTENTION_ASSIGN_OR_RETURN(
-      const auto bench, Bench::Create(line, line.access, workload, display));
+      const auto bench,
+      Bench::Create(line, line.access, *line.protocol, workload, display));
   Report report = StartReport(line, command, workload, *bench);
   switch (line.action) {
     case Action::kRun:

@@ -1,7 +1,6 @@
 // Runs trials against a deployment.
 #include "client/load/load_run.h"
 
-#include <grpcpp/support/proto_buffer_reader.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -10,8 +9,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "attention/v1/attention.pb.h"
-#include "client/cpp/attend_message.h"
 #include "client/load/validity.h"
 
 namespace attention::load {
@@ -133,27 +130,11 @@ class Run {
   std::vector<TrialRecord> records_;
 };
 
-absl::StatusOr<AttendResult> Parse(const grpc::ByteBuffer& bytes,
-                                   bool is_stream) {
-  grpc::ByteBuffer copy = bytes;
-  grpc::ProtoBufferReader reader(&copy);
-  auto response = std::make_shared<v1::AttendResponse>();
-  bool parsed = false;
-  if (is_stream) {
-    v1::AttendStreamResponse streamed;
-    parsed = streamed.ParseFromZeroCopyStream(&reader);
-    response->Swap(streamed.mutable_response());
-  } else {
-    parsed = response->ParseFromZeroCopyStream(&reader);
-  }
-  if (!parsed) return absl::InternalError("the answer is no AttendResponse");
-  return ToAttendResult(response);
-}
-
 void Verify(const RunSetup& setup, const std::vector<KeptAnswer>& kept,
             Verifier& verifier, Step& step) {
   for (const KeptAnswer& answer : kept) {
-    const auto result = Parse(answer.bytes, setup.streams > 0);
+    const auto result = setup.protocol.Parse(
+        answer.bytes, setup.streams > 0 ? Way::kStream : Way::kUnary);
     const absl::Status status =
         result.ok() ? verifier.Check(setup.requests[answer.request], *result)
                     : result.status();

@@ -80,6 +80,8 @@ struct Report {
   // "CPU", "server", "threads" and the like, in the order to be shown.
   std::vector<std::pair<std::string, std::string>> environment{};
   std::string workload{};  // its description in a line
+  // A name of Protocol; those of A and B, "typed, oip", if they differ.
+  std::string protocol{};
   // Exactly one of these three.
   std::optional<Step> step{};
   std::optional<Sweep> sweep{};

@@ -153,8 +153,12 @@ absl::StatusOr<Recipe> MakeRecipe(const Workload& workload, std::size_t index,
 // Makes requests of a recipe, one after another.
 class RequestMaker {
  public:
-  RequestMaker(Draws& draws, const DemoEmbeddings* demo, std::int64_t max_bytes)
-      : draws_(draws), demo_(demo), max_bytes_(max_bytes) {}
+  RequestMaker(Draws& draws, const DemoEmbeddings* demo, std::int64_t max_bytes,
+               const Protocol& protocol)
+      : draws_(draws),
+        demo_(demo),
+        max_bytes_(max_bytes),
+        protocol_(protocol) {}
 
   absl::StatusOr<PreparedRequest> Make(const Recipe& recipe) {
     const RequestMix& mix = *recipe.mix;
@@ -181,7 +185,7 @@ class RequestMaker {
     call.compute_dtype = recipe.compute_dtype;
     call.priority = mix.priority;
     call.timeout = mix.deadline;
-    ATTENTION_ASSIGN_OR_RETURN(request.message, SerializeAttendCall(call));
+    ATTENTION_ASSIGN_OR_RETURN(request.message, protocol_.Serialize(call));
     for (const MessagePiece& piece : request.message) {
       request.message_bytes += static_cast<std::int64_t>(piece.bytes.size());
     }
@@ -305,6 +309,7 @@ class RequestMaker {
   Draws& draws_;
   const DemoEmbeddings* const demo_;
   const std::int64_t max_bytes_;
+  const Protocol& protocol_;
   std::int64_t pool_bytes_ = 0;
   // Of the request that is being made; embedded_ is empty without sentences.
   std::vector<std::int64_t> lengths_;
@@ -392,7 +397,7 @@ class RecipeDeck {
 
 absl::StatusOr<std::vector<PreparedRequest>> PrepareRequests(
     const Workload& workload, const std::vector<ModelInfo>& models,
-    std::int64_t max_bytes) {
+    std::int64_t max_bytes, const Protocol& protocol) {
   std::unique_ptr<const DemoEmbeddings> demo;
   for (const RequestMix& mix : workload.mixes) {
     if (!mix.sentences.empty() && demo == nullptr) {
@@ -409,7 +414,7 @@ absl::StatusOr<std::vector<PreparedRequest>> PrepareRequests(
   ATTENTION_RETURN_IF_ERROR(CheckDistinct(workload));
   Draws draws(workload.seed);
   RecipeDeck deck(recipes, workload.distinct);
-  RequestMaker maker(draws, demo.get(), max_bytes);
+  RequestMaker maker(draws, demo.get(), max_bytes, protocol);
   std::vector<PreparedRequest> requests;
   for (int i = 0; i < workload.distinct; ++i) {
     ATTENTION_ASSIGN_OR_RETURN(PreparedRequest request,

@@ -9,8 +9,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "client/cpp/attend_message.h"
 #include "client/cpp/attention_client.h"
+#include "client/cpp/piece_writer.h"
+#include "client/load/protocol.h"
 #include "client/load/workload.h"
 
 namespace attention::load {
@@ -19,7 +20,7 @@ namespace attention::load {
 struct PreparedRequest {
   // What is sent, and what answers are checked against.
   AttendCall call{};
-  // `call` as one message: its pieces, one after another.
+  // `call` as one message of the protocol: its pieces, one after another.
   std::vector<MessagePiece> message{};
   std::int64_t message_bytes = 0;
   std::int64_t tokens = 0;  // of queries
@@ -38,7 +39,8 @@ inline constexpr std::int64_t kMaxPoolBytes = std::int64_t{4} << 30;
 // q_len, kv_len]; tensors are owned, so that sending them copies nothing.
 absl::StatusOr<std::vector<PreparedRequest>> PrepareRequests(
     const Workload& workload, const std::vector<ModelInfo>& models,
-    std::int64_t max_bytes = kMaxPoolBytes);
+    std::int64_t max_bytes = kMaxPoolBytes,
+    const Protocol& protocol = TypedProtocol());
 
 }  // namespace attention::load
 

@@ -11,15 +11,12 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "attention/v1/attention.pb.h"
 #include "client/cpp/message_slices.h"
 #include "client/load/caller.h"
 #include "core/base/mutex.h"
 
 namespace attention::load {
 namespace {
-
-constexpr char kMethod[] = "/attention.v1.AttentionService/AttendStream";
 
 // A request of the pool, whose slices all that send it share.
 using Message = std::vector<grpc::Slice>;
@@ -65,7 +62,8 @@ class Stream {
       context_->AddMetadata("authorization", setup_.deployment.authorization());
     }
     grpc::GenericStub stub(setup_.deployment.Next());
-    call_ = stub.PrepareCall(context_.get(), kMethod, &setup_.queue);
+    call_ = stub.PrepareCall(
+        context_.get(), setup_.protocol.Method(Way::kStream), &setup_.queue);
     call_->StartCall(&started_);
   }
 
@@ -88,12 +86,9 @@ class Stream {
     call_->Write(MessageOf(flights_.at(id), id), &wrote_);
   }
 
-  // A message may be followed by another of its fields; the last one counts.
   grpc::ByteBuffer MessageOf(const Flight& flight, std::uint64_t id) const {
-    v1::AttendRequest addition;
-    addition.set_id(absl::StrCat(id));
     Message slices = messages_[flight.request];
-    slices.emplace_back(addition.SerializeAsString());
+    slices.emplace_back(setup_.protocol.SerializeId(absl::StrCat(id)));
     return {slices.data(), slices.size()};
   }
 
@@ -126,7 +121,7 @@ class Stream {
 
   void Land() {
     const auto now = SteadyClock::now();
-    const auto answer = ReadAttendStreamResponse(response_);
+    const auto answer = setup_.protocol.ReadHeader(response_, Way::kStream);
     std::uint64_t id = 0;
     std::optional<Flight> flight;
     if (answer.has_value() && absl::SimpleAtoi(answer->id, &id)) {
@@ -141,7 +136,7 @@ class Stream {
     Landing landing = LandingOfAnswer(*answer, now);
     if (landing.ending == Ending::kAnswered &&
         now - flight->sent > setup_.DeadlineOf(*flight)) {
-      landing = LandingOf(grpc::StatusCode::DEADLINE_EXCEEDED,
+      landing = LandingOf(setup_.protocol, grpc::StatusCode::DEADLINE_EXCEEDED,
                           "the answer came after the deadline", now);
     }
     setup_.on_landed(*flight, landing);
@@ -159,12 +154,13 @@ class Stream {
   Landing LandingOfAnswer(const AnswerHeader& answer,
                           SteadyClock::time_point now) const {
     if (answer.is_error && answer.error_code != grpc::StatusCode::OK) {
-      return LandingOf(answer.error_code, answer.error_message, now);
+      return LandingOf(setup_.protocol, answer.error_code, answer.error_message,
+                       now);
     }
     if (answer.is_error || answer.contexts_bytes == 0) {
       return FailedLanding("the answer holds no contexts", now);
     }
-    Landing landing = LandingOf(grpc::StatusCode::OK, "", now);
+    Landing landing = LandingOf(setup_.protocol, grpc::StatusCode::OK, "", now);
     landing.answer = answer;
     landing.bytes = &response_;
     return landing;
@@ -185,7 +181,7 @@ class Stream {
       const auto now = SteadyClock::now();
       Landing landing =
           is_finishing
-              ? LandingOf(grpc::StatusCode::DEADLINE_EXCEEDED,
+              ? LandingOf(setup_.protocol, grpc::StatusCode::DEADLINE_EXCEEDED,
                           "no answer on the stream before the deadline", now)
               : FailedLanding(
                     absl::StrCat("the stream ended: ", status_.error_message()),

@@ -225,7 +225,8 @@ std::string TextReport(const Report& report) {
                              absl::StrCat(LoadText(report.step->load), ", ",
                                           SecondsText(report.step->duration))));
   }
-  absl::StrAppend(&text, TextParagraph("Command", report.command),
+  absl::StrAppend(&text, TextParagraph("Protocol", report.protocol),
+                  TextParagraph("Command", report.command),
                   TextParagraph("Started", report.started));
   for (const auto& [name, value] : report.environment) {
     absl::StrAppend(&text, TextParagraph(name, value));

@@ -3,6 +3,7 @@
 #include <grpcpp/generic/generic_stub.h>
 
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "client/cpp/message_slices.h"
@@ -11,11 +12,10 @@
 namespace attention::load {
 namespace {
 
-constexpr char kMethod[] = "/attention.v1.AttentionService/Attend";
-
 class UnaryCaller final : public Caller {
  public:
-  explicit UnaryCaller(CallerSetup setup) : setup_(std::move(setup)) {
+  explicit UnaryCaller(CallerSetup setup)
+      : setup_(std::move(setup)), method_(setup_.protocol.Method(Way::kUnary)) {
     for (const PreparedRequest& request : setup_.requests) {
       const std::vector<grpc::Slice> slices = ToSlices(request.message);
       messages_.emplace_back(slices.data(), slices.size());
@@ -32,7 +32,7 @@ class UnaryCaller final : public Caller {
     }
     grpc::GenericStub stub(setup_.deployment.Next());
     call->reader = stub.PrepareUnaryCall(
-        &call->context, kMethod, messages_[flight.request], &setup_.queue);
+        &call->context, method_, messages_[flight.request], &setup_.queue);
     call->reader->StartCall();
     call->reader->Finish(&call->response, &call->status, call);
   }
@@ -61,10 +61,10 @@ class UnaryCaller final : public Caller {
 
   void Land(Call& call) {
     const auto now = SteadyClock::now();
-    Landing landing =
-        LandingOf(call.status.error_code(), call.status.error_message(), now);
+    Landing landing = LandingOf(setup_.protocol, call.status.error_code(),
+                                call.status.error_message(), now);
     if (call.status.ok()) {
-      auto answer = ReadAttendResponse(call.response);
+      auto answer = setup_.protocol.ReadHeader(call.response, Way::kUnary);
       if (answer.has_value() && answer->contexts_bytes > 0) {
         landing.answer = *std::move(answer);
         landing.bytes = &call.response;
@@ -76,6 +76,7 @@ class UnaryCaller final : public Caller {
   }
 
   const CallerSetup setup_;
+  const std::string method_;
   std::vector<grpc::ByteBuffer> messages_;
 };
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "attention/v1/attention.pb.h"
+#include "inference/grpc_service.pb.h"
 
 namespace attention::load {
 namespace {
@@ -71,6 +72,78 @@ TEST(AnswerHeaderTest, ReadsBothAnswersOfAStream) {
   EXPECT_EQ(answer->error_message, "the queue is full");
 }
 
+// With the weights first, as a request may name its outputs.
+::inference::ModelInferResponse InferResponse() {
+  ::inference::ModelInferResponse response;
+  response.set_model_name("minilm/0@weights");
+  response.set_id("request 7");
+  auto& parameters = *response.mutable_parameters();
+  parameters["queue_us"].set_int64_param(1234);
+  parameters["compute_us"].set_int64_param(56'789);
+  parameters["triton_final_response"].set_bool_param(true);
+  for (const char* name : {"attn_weights", "contexts"}) {
+    auto* output = response.add_outputs();
+    output->set_name(name);
+    output->add_shape(2);
+    (*output->mutable_parameters())["queue_us"].set_int64_param(1);
+  }
+  response.add_raw_output_contents(std::string(1000, 'w'));
+  response.add_raw_output_contents(std::string(24, 'c'));
+  return response;
+}
+
+TEST(AnswerHeaderTest, ReadsAnInferResponseHoweverItIsSliced) {
+  const std::string bytes = InferResponse().SerializeAsString();
+  for (const std::size_t size : {1UL, 7UL, 100UL, bytes.size()}) {
+    grpc::ByteBuffer buffer = Sliced(bytes, size);
+    const auto answer = ReadInferResponse(buffer);
+    ASSERT_TRUE(answer.has_value()) << size;
+    EXPECT_EQ(answer->id, "request 7");
+    EXPECT_EQ(answer->contexts_bytes, 24);
+    EXPECT_EQ(answer->queue, std::chrono::microseconds(1234));
+    EXPECT_EQ(answer->compute, std::chrono::microseconds(56'789));
+    EXPECT_EQ(buffer.Length(), bytes.size()) << "the bytes are still there";
+  }
+}
+
+TEST(AnswerHeaderTest, AnInferResponseMayHaveNoContexts) {
+  ::inference::ModelInferResponse response = InferResponse();
+  response.mutable_raw_output_contents()->RemoveLast();
+  grpc::ByteBuffer buffer = Sliced(response.SerializeAsString(), 64);
+  auto answer = ReadInferResponse(buffer);
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->contexts_bytes, 0) << "an output without its bytes";
+
+  response = InferResponse();
+  response.mutable_outputs(1)->set_name("embeddings");
+  buffer = Sliced(response.SerializeAsString(), 64);
+  answer = ReadInferResponse(buffer);
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->contexts_bytes, 0) << "another output";
+}
+
+TEST(AnswerHeaderTest, ReadsBothAnswersOfAnInferStream) {
+  ::inference::ModelStreamInferResponse good;
+  *good.mutable_infer_response() = InferResponse();
+  grpc::ByteBuffer buffer = Sliced(good.SerializeAsString(), 64);
+  auto answer = ReadInferStreamResponse(buffer);
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_FALSE(answer->is_error);
+  EXPECT_EQ(answer->id, "request 7");
+  EXPECT_EQ(answer->contexts_bytes, 24);
+
+  ::inference::ModelStreamInferResponse bad;
+  bad.set_error_message("the queue is full");
+  bad.mutable_infer_response()->set_id("8");
+  buffer = Sliced(bad.SerializeAsString(), 64);
+  answer = ReadInferStreamResponse(buffer);
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_TRUE(answer->is_error);
+  EXPECT_EQ(answer->error_code, kNoCode);
+  EXPECT_EQ(answer->id, "8");
+  EXPECT_EQ(answer->error_message, "the queue is full");
+}
+
 TEST(AnswerHeaderTest, AMessageThatIsCutOffIsNone) {
   const std::string bytes = Response().SerializeAsString();
   // Between two fields a shorter message is one, too.
@@ -98,6 +171,25 @@ TEST(AnswerHeaderTest, AnyBytesAreReadOrRefused) {
     if (parsed.ParseFromString(bytes) && answer.has_value()) {
       EXPECT_EQ(answer->id, parsed.id());
       EXPECT_EQ(answer->queue.count(), parsed.timing().queue_us());
+    }
+  }
+}
+
+TEST(AnswerHeaderTest, AnyBytesAreAnInferResponseOrRefused) {
+  const auto seed = std::random_device()();
+  SCOPED_TRACE(seed);
+  std::mt19937 random(seed);
+  const std::string good = InferResponse().SerializeAsString();
+  for (int round = 0; round < 20'000; ++round) {
+    std::string bytes = good;
+    for (int change = 0; change < 4; ++change) {
+      bytes[random() % bytes.size()] = static_cast<char>(random());
+    }
+    grpc::ByteBuffer buffer = Sliced(bytes, 1 + random() % bytes.size());
+    ::inference::ModelInferResponse parsed;
+    const auto answer = ReadInferResponse(buffer);
+    if (parsed.ParseFromString(bytes) && answer.has_value()) {
+      EXPECT_EQ(answer->id, parsed.id());
     }
   }
 }

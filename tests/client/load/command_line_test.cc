@@ -59,6 +59,23 @@ TEST(CommandLineTest, ThereIsAConnectionForEachThousandCalls) {
   EXPECT_EQ(Connections("run --streams 1000 --threads 2"), 2);
 }
 
+TEST(CommandLineTest, BothDeploymentsSpeakTheSameProtocolUnlessToldOtherwise) {
+  const auto names = [](const std::string& arguments) {
+    const auto parsed = Parse(arguments);
+    const auto* line = std::get_if<CommandLine>(&parsed);
+    return line == nullptr ? ""
+                           : std::string(line->protocol->name()) + " " +
+                                 line->against_protocol->name();
+  };
+  EXPECT_EQ(names("run"), "typed typed");
+  EXPECT_EQ(names("sweep --protocol oip"), "oip oip");
+  EXPECT_EQ(names("compare --against a:1 --protocol oip"), "oip oip");
+  EXPECT_EQ(names("compare --against a:1 --against-protocol oip"), "typed oip");
+  EXPECT_THAT(Refusal("run --protocol rest"),
+              AllOf(HasSubstr("--protocol"), HasSubstr("rest"),
+                    HasSubstr("typed,oip")));
+}
+
 TEST(CommandLineTest, RefusesFewerStreamsThanConnections) {
   EXPECT_EQ(Connections("run --streams 2 --threads 2 --connections 4"), 4);
   EXPECT_THAT(Refusal("run --streams 1 --threads 3 --connections 4"),

@@ -42,6 +42,7 @@ TEST(JsonReportTest, SaysWhatWasRun) {
   EXPECT_EQ(json["schema"], "attention-load/1");
   EXPECT_EQ(json["command"], "attention-load run --rate 1002 --duration 10");
   EXPECT_EQ(json["started"], "2026-03-01T12:00:00Z");
+  EXPECT_EQ(json["protocol"], "typed");
   EXPECT_EQ(json["environment"][1]["name"], "CPU");
   EXPECT_EQ(json["environment"][1]["value"],
             "AMD EPYC 9R14, 2 cores, AVX512_BF16");

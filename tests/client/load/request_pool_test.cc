@@ -16,6 +16,7 @@
 #include "client/cli/tensor_convert.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "inference/grpc_service.pb.h"
 
 namespace attention::load {
 namespace {
@@ -168,6 +169,24 @@ TEST(RequestPoolTest, MessagesAreTheCallAndShareItsTensors) {
                                          tensor->bytes.data() &&
                                      piece.bytes.size() == tensor->bytes.size();
                             }));
+  }
+}
+
+TEST(RequestPoolTest, EveryProtocolIsSentTheSameCalls) {
+  const Workload workload{.distinct = 4,
+                          .mixes = {{.batch = 2, .lengths = Listed({2, 5})}}};
+  const auto typed = PrepareRequests(workload, Models());
+  const auto oip = PrepareRequests(workload, Models(), kMaxPoolBytes,
+                                   OpenInferenceProtocol());
+  ASSERT_TRUE(typed.ok() && oip.ok());
+  for (std::size_t i = 0; i < 4; ++i) {
+    ::inference::ModelInferRequest message;
+    ASSERT_TRUE(message.ParseFromString(Bytes((*oip)[i])));
+    EXPECT_EQ(message.model_name(), "minilm/0");
+    EXPECT_THAT(message.raw_input_contents(),
+                testing::Contains(Parse((*typed)[i]).queries().data()));
+    EXPECT_EQ((*oip)[i].message_bytes,
+              static_cast<std::int64_t>(Bytes((*oip)[i]).size()));
   }
 }
 

@@ -87,6 +87,7 @@ Report Described() {
   Report report;
   report.started = "2026-03-01T12:00:00Z";
   report.workload = "sentences: minilm/0, one of 64 sentences a request, f32";
+  report.protocol = "typed";
   report.environment = {
       {"server", "attention-server 0.1.0 at 127.0.0.1:8001"},
       {"CPU", "AMD EPYC 9R14, 2 cores, AVX512_BF16"},
