@@ -12,9 +12,9 @@
 //       keys       f32 [kv_tokens, embed_dim], also the values; without it
 //                  there is self-attention
 //       kv_lengths i64 [sequences], beside `keys`
-//   run seconds=S
-//     {"seconds": [...]}: how long each run took, until S have passed, at least
-//     one run.
+//   run seconds=S [requests=N]
+//     {"seconds": [...], "elapsed": S}: how long each run took, until S have
+//     passed, with N requests in the engine at once; at least one run each.
 //   write path=PATH
 //     {}: the last run's contexts [tokens, embed_dim] and attn_weights (flat,
 //     each sequence's [heads, queries, keys]) as a safetensors file.
@@ -24,6 +24,7 @@
 // Whatever goes wrong is answered with {"error": MESSAGE}. The end of the input
 // ends the program. $ATTENTION_BENCH_MAX_ISA limits the instructions.
 #include <chrono>
+#include <cstddef>
 #include <cstring>
 #include <fstream>
 #include <iostream>
@@ -31,6 +32,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -52,6 +54,8 @@ namespace attention {
 namespace {
 
 using Answer = absl::StatusOr<nlohmann::json>;
+using Clock = std::chrono::steady_clock;
+using Seconds = std::chrono::duration<double>;
 
 // A command and its key=value words.
 class Command {
@@ -83,14 +87,14 @@ class Command {
     return found == values_.end() ? otherwise : found->second;
   }
 
-  absl::StatusOr<int> Threads() const {
-    int threads = 0;
-    if (absl::SimpleAtoi(Get("threads", "1"), &threads) && threads > 0) {
-      return threads;
-    }
+  absl::StatusOr<int> Count(const std::string& key) const {
+    int count = 0;
+    if (absl::SimpleAtoi(Get(key, "1"), &count) && count > 0) return count;
     return absl::InvalidArgumentError(
-        absl::StrCat(name_, ": threads= takes a positive number"));
+        absl::StrCat(name_, ": ", key, "= takes a positive number"));
   }
+
+  absl::StatusOr<int> Threads() const { return Count("threads"); }
 
   absl::StatusOr<DType> ComputeDType() const {
     const auto dtype = ParseComputeDType(Get("dtype", "f32"));
@@ -226,18 +230,40 @@ class Runner {
     if (!absl::SimpleAtod(command.Get("seconds", ""), &seconds)) {
       return absl::InvalidArgumentError("run: seconds= takes a number");
     }
-    using Clock = std::chrono::steady_clock;
-    using Seconds = std::chrono::duration<double>;
-    std::vector<double> runs;
+    ATTENTION_ASSIGN_OR_RETURN(const int requests, command.Count("requests"));
+    // The first is answered into what `write` writes.
+    std::vector<LayerWorkload> others(static_cast<std::size_t>(requests - 1),
+                                      *workload_);
+    std::vector<std::vector<double>> runs(others.size() + 1);
     const auto start = Clock::now();
-    auto ended = start;
+    {
+      std::vector<std::jthread> threads;
+      for (std::size_t i = 0; i < others.size(); ++i) {
+        threads.emplace_back(
+            [&, i] { runs[i + 1] = RunFrom(start, seconds, others[i]); });
+      }
+      runs[0] = RunFrom(start, seconds, *workload_);
+    }
+    const double elapsed = Seconds(Clock::now() - start).count();
+    std::vector<double> all;
+    for (const std::vector<double>& some : runs) {
+      all.insert(all.end(), some.begin(), some.end());
+    }
+    return nlohmann::json{{"seconds", all}, {"elapsed", elapsed}};
+  }
+
+  // How long each run took, one after another until `seconds` after `start`.
+  std::vector<double> RunFrom(Clock::time_point start, double seconds,
+                              LayerWorkload& workload) {
+    std::vector<double> runs;
+    auto ended = Clock::now();
     do {
       const auto begin = ended;
-      workload_->Run(*engine_);
+      workload.Run(*engine_);
       ended = Clock::now();
       runs.push_back(Seconds(ended - begin).count());
     } while (Seconds(ended - start).count() < seconds);
-    return nlohmann::json{{"seconds", runs}};
+    return runs;
   }
 
   Answer Write(const Command& command) {

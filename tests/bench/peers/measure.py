@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Protocol
 
 from . import workload
 from .cases import Case, Mode
@@ -51,16 +52,27 @@ class Files:
 
     def error(self, case: Case, child: Child) -> float:
         """Of the child's last run."""
+        path = self._folder / "answer.safetensors"
+        child.ask("write", path=path)
+        error = self.file_error(case, path)
+        path.unlink()
+        return error
+
+    def file_error(self, case: Case, path: Path) -> float:
+        """Of the tensors in a file."""
         if case.name not in self._references:
             model, inputs = self.paths(case)
             self._references[case.name] = Reference(
                 workload.read(str(model), str(inputs)), case.causal
             )
-        path = self._folder / "answer.safetensors"
-        child.ask("write", path=path)
-        error = self._references[case.name].error(path)
-        path.unlink()
-        return error
+        return self._references[case.name].error(path)
+
+
+class HasCpu(Protocol):
+    """Something measured."""
+
+    def cpu_seconds(self) -> float:
+        """What it has used so far."""
 
 
 class BusyElsewhere:
@@ -77,7 +89,7 @@ class BusyElsewhere:
         busy = sum(int(x) for i, x in enumerate(fields[:8]) if i not in (3, 4))
         return busy / os.sysconf("SC_CLK_TCK")
 
-    def watch(self, children: list[Child]) -> BusyElsewhere:
+    def watch(self, children: Sequence[HasCpu]) -> BusyElsewhere:
         self._children = children
         return self
 

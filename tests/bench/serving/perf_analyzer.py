@@ -1,0 +1,107 @@
+"""NVIDIA's perf_analyzer: sends a feed to a server and says how it went."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .feeds import Feed
+
+# It measures in windows and reports the last three together.
+WINDOWS = 3
+
+
+class PerfAnalyzerError(Exception):
+    """It could not measure; says what it printed."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Times are seconds."""
+
+    sequences_per_second: float
+    p50: float
+    p99: float
+    mean: float
+    # What the server says of its own: means.
+    queue: float
+    compute: float
+
+
+def _tensor(values: np.ndarray) -> dict:
+    return {
+        "b64": base64.b64encode(values.tobytes()).decode(),
+        "shape": values.shape,
+    }
+
+
+def _measured(path: Path) -> Measured:
+    with path.open() as file:
+        (row,) = csv.DictReader(file)
+
+    def seconds(*columns: str) -> float:
+        return sum(float(row[column]) for column in columns) / 1e6
+
+    return Measured(
+        # An inference of a batch is one of its sequences.
+        sequences_per_second=float(row["Inferences/Second"]),
+        p50=seconds("p50 latency"),
+        p99=seconds("p99 latency"),
+        mean=seconds("Avg latency"),
+        queue=seconds("Server Queue"),
+        compute=seconds("Server Compute Infer"),
+    )
+
+
+class PerfAnalyzer:
+    """Not thread-safe: its files in `folder` are used again and again."""
+
+    def __init__(self, program: Path, folder: Path, cpus: list[int]) -> None:
+        self._program = program
+        self._folder = folder
+        self._cpus = cpus
+
+    def measure(self, address: str, feed: Feed, seconds: float) -> Measured:
+        data = self._folder / "data.json"
+        steps = [
+            {name: _tensor(values) for name, values in step.items()}
+            for step in feed.steps
+        ]
+        data.write_text(json.dumps({"data": steps}))
+        report = self._folder / "report.csv"
+        report.unlink(missing_ok=True)
+        command = [str(self._program), "-i", "grpc", "-u", address]
+        command += ["-m", feed.model, "-b", str(feed.batch)]
+        command += ["--input-data", str(data)]
+        command += ["--concurrency-range", str(feed.concurrency)]
+        command += [
+            f"--request-parameter={name}:{value}:string"
+            for name, value in feed.parameters.items()
+        ]
+        # Every window counts: what is stable is for the rounds to show.
+        window = max(1, round(1000 * seconds / WINDOWS))
+        command += ["-p", str(window), "-r", str(WINDOWS), "-s", "100000"]
+        command += ["-f", str(report), "--verbose-csv"]
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            preexec_fn=lambda: os.sched_setaffinity(0, self._cpus),
+        )
+        if done.returncode != 0 or not report.exists():
+            lines = [line for line in done.stdout.splitlines() if line.strip()]
+            raise PerfAnalyzerError(
+                f"perf_analyzer, status {done.returncode}, at {feed.model}"
+                + "".join(f"\n  {line}" for line in lines[-10:])
+            )
+        return _measured(report)
