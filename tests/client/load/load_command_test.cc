@@ -263,5 +263,81 @@ TEST(LoadCommandTest, TheRealServersAnswersAreVerified) {
   }
 }
 
+// All that a request of the Open Inference Protocol can say, call by call and
+// on a stream.
+TEST(LoadCommandTest, TheOpenInferenceProtocolsAnswersAreVerified) {
+  ServerProcess server({"--demo-model", "--host=127.0.0.1", "--grpc-port=0",
+                        "--http-port=-1", "--metrics-port=-1"});
+  const std::string target = server.WaitForAddress();
+  ASSERT_NE(target, "") << server.log();
+  const std::string workload = Workload(
+      R"({"lengths": {"lognormal": {"mean": 8, "sigma": 0.5, "max": 20}},
+          "batch": 3, "attn_weights": "average", "mask": "float",
+          "deadline_ms": 9000},
+         {"lengths": 5, "batch": 2, "packed": true, "priority": 1,
+          "dtype": "f16", "output_dtype": "f32"},
+         {"model": "sdpa", "lengths": 6, "num_heads": 4, "num_kv_heads": 2,
+          "head_dim": 16, "mask": "causal", "attn_weights": "per_head"},
+         {"lengths": 4, "mask": "boolean", "dtype": "bf16"})");
+  const std::string json = TempPath("oip.json");
+  for (const char* streams : {"0", "1"}) {
+    const CommandResult result =
+        Load("run --quiet --rate 20 --duration 1 --verify 1 --slo errors=0" +
+             std::string(" --protocol oip --weights minilm=") +
+             Quoted(ATTENTION_DEMO_MODEL) + " --streams " + streams +
+             " --target " + target + workload + " --json " + Quoted(json));
+    EXPECT_TRUE(EndedWith(0, result)) << result.out << result.err;
+    EXPECT_THAT(result.out, ContainsRegex("Protocol +oip\n"));
+    EXPECT_THAT(result.out, ContainsRegex("Verified +[1-9][0-9]* answers, 0 "
+                                          "wrong"));
+    const auto report = nlohmann::json::parse(ReadFile(json));
+    EXPECT_EQ(report["protocol"], "oip");
+    EXPECT_GT(report["step"]["server_compute_ms"]["p100"], 0);
+  }
+}
+
+TEST(LoadCommandTest, WhatTheOpenInferenceProtocolRefusesIsCountedAsRefused) {
+  ServerProcess server({"--demo-model", "--host=127.0.0.1", "--grpc-port=0",
+                        "--http-port=-1", "--metrics-port=-1", "--workers=1",
+                        "--max-batch-requests=1", "--max-queue-requests=1"});
+  const std::string target = server.WaitForAddress();
+  ASSERT_NE(target, "") << server.log();
+  const std::string json = TempPath("refused.json");
+  for (const auto& [streams, said] :
+       {std::pair("0", "UNAVAILABLE: queue: 1 requests wait"),
+        std::pair("2", "error_message: queue: 1 requests wait")}) {
+    const CommandResult result = Load(
+        "run --quiet --concurrency 16 --duration 1 --warm-up 0"
+        " --protocol oip --streams " +
+        std::string(streams) + " --target " + target +
+        Workload(R"({"lengths": 512})") + " --json " + Quoted(json));
+    EXPECT_TRUE(EndedWith(0, result)) << result.out << result.err;
+    const auto step = nlohmann::json::parse(ReadFile(json))["step"];
+    EXPECT_GT(step["answered"], 0) << result.out;
+    EXPECT_GT(step["refused"], 0) << result.out;
+    EXPECT_EQ(step["failed"], 0) << result.out;
+    EXPECT_THAT(std::string(step["messages"][0]["text"]), StartsWith(said));
+  }
+}
+
+TEST(LoadCommandTest, TheTwoProtocolsOfAServerCanBeCompared) {
+  ServerProcess server({"--demo-model", "--host=127.0.0.1", "--grpc-port=0",
+                        "--http-port=-1", "--metrics-port=-1"});
+  const std::string target = server.WaitForAddress();
+  ASSERT_NE(target, "") << server.log();
+  const std::string json = TempPath("both.json");
+  const CommandResult result = Load(
+      "compare --quiet --concurrency 1 --duration 0.3 --warm-up 0.1 --rounds 2"
+      " --target " +
+      target + " --against " + target + " --against-protocol oip" +
+      SmallRequests() + " --json " + Quoted(json));
+  EXPECT_TRUE(EndedWith(0, result)) << result.out << result.err;
+  const auto report = nlohmann::json::parse(ReadFile(json));
+  EXPECT_EQ(report["protocol"], "typed, oip");
+  EXPECT_EQ(report["comparison"]["a"], target + " (typed)");
+  EXPECT_EQ(report["comparison"]["b"], target + " (oip)");
+  EXPECT_GT(report["comparison"]["steps_b"][0]["answered"], 0);
+}
+
 }  // namespace
 }  // namespace attention
