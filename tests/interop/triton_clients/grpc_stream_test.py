@@ -17,6 +17,7 @@ from server_process import ServerProcess
 from triton_client import Triton, make_inputs
 
 REQUESTS = 600
+# Takes the server seconds, so that it is still at work when it is cancelled.
 LONG = np.zeros((4, 8192, 384), np.float32)
 
 
@@ -112,7 +113,7 @@ def test_a_stream_that_is_stopped_first_gets_its_answers(
 
 def test_a_stream_can_be_cancelled(triton_grpc: Triton) -> None:
     stream = Stream(triton_grpc)
-    stream.send("minilm/0@weights", LONG)
+    stream.send("minilm/0", LONG)
     triton_grpc.client.stop_stream(cancel_requests=True)
     _, error = stream.next()
     assert error.status() == "StatusCode.CANCELLED"
@@ -120,7 +121,6 @@ def test_a_stream_can_be_cancelled(triton_grpc: Triton) -> None:
 
 def test_a_stream_has_a_deadline(triton_grpc: Triton) -> None:
     with Stream(triton_grpc, stream_timeout=0.05) as stream:
-        stream.send("minilm/0@weights", LONG)
         _, error = stream.next()
         assert error.status() == "StatusCode.DEADLINE_EXCEEDED"
 

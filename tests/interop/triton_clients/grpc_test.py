@@ -99,7 +99,7 @@ def test_a_callback_gets_the_error(triton_grpc: Triton) -> None:
 
 def test_a_deadline_ends_the_call(triton_grpc: Triton) -> None:
     with triton_grpc.refused("DEADLINE_EXCEEDED"):
-        triton_grpc.infer("minilm/0@weights", LONG, client_timeout=0.05)
+        triton_grpc.infer("minilm/0", LONG, client_timeout=0.05)
     golden = sentence(0)
     result = triton_grpc.infer("minilm/0", golden.queries, client_timeout=60)
     assert_close(result.as_numpy("contexts"), golden.contexts)
@@ -108,7 +108,7 @@ def test_a_deadline_ends_the_call(triton_grpc: Triton) -> None:
 def test_a_call_can_be_cancelled(triton_grpc: Triton) -> None:
     errors: queue.Queue = queue.Queue()
     call = triton_grpc.client.async_infer(
-        "minilm/0@weights",
+        "minilm/0",
         triton_grpc.inputs(queries=LONG),
         lambda result, error: errors.put(error),
     )
