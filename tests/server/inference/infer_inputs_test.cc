@@ -2,18 +2,13 @@
 #include "server/inference/infer_inputs.h"
 
 #include <cstring>
-#include <functional>
 #include <limits>
-#include <ostream>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/inference/infer_lengths.h"
-#include "server/inference/infer_message.h"
 #include "tests/server/inference/read_request.h"
 #include "tests/support/infer_requests.h"
 #include "tests/support/shm_object.h"
@@ -23,7 +18,6 @@ namespace {
 
 using ::inference::ModelInferRequest;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 
 std::string BytesAt(const InputTensor& tensor) {
   std::string bytes(static_cast<std::size_t>(tensor.bytes), '\0');

@@ -282,9 +282,9 @@ TEST_F(InferMessageTest, WhatIsNoMessageIsRefused) {
                "abc");                         // too short
   ExpectBroken(raw + "\xff\xff\xff\xff\x07");  // 2 GiB
   ExpectBroken(raw + "\xff\xff\xff\xff\x7f");  // more than 2 GiB
-  ExpectBroken(raw +
-               "\x83\x80\x80\x80\x80\x00"
-               "abc");  // an overlong length
+  ExpectBroken(raw + std::string("\x83\x80\x80\x80\x80\x00"
+                                 "abc",
+                                 9));  // an overlong length
   ExpectBroken(
       std::string("\xBA\x80\x80\x80\x80\x00\x01"
                   "a",
