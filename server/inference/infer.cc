@@ -9,6 +9,7 @@
 #include "core/base/status_macros.h"
 #include "server/inference/datatype.h"
 #include "server/inference/infer_inputs.h"
+#include "server/inference/register_region.h"
 #include "server/request/attend.h"
 
 namespace attention::oip {
@@ -33,12 +34,19 @@ struct OpenInfer {
 };
 
 absl::StatusOr<InferInputs> Read(const InferenceContext& context,
-                                 const InferMessage& message) {
+                                 const InferMessage& message,
+                                 const std::string& peer) {
   ATTENTION_ASSIGN_OR_RETURN(
       const ServedName served,
       FindServed(context.service.registry, message.header.model_name(),
                  message.header.model_version()));
-  return ReadInferInputs(message, served, context.shared_memory);
+  ATTENTION_ASSIGN_OR_RETURN(
+      InferInputs read,
+      ReadInferInputs(message, served, context.shared_memory));
+  if (!read.regions.empty()) {
+    ATTENTION_RETURN_IF_ERROR(CheckRegionUser(context.service.options, peer));
+  }
+  return read;
 }
 
 // With the codes that clients of Triton know: they try again after UNAVAILABLE.
@@ -130,7 +138,7 @@ void StartInfer(const InferenceContext& context, InferMessage message,
   const ::inference::ModelInferRequest& header = held->message.header;
   const std::string model = ParseServedName(header.model_name()).model;
   OpenInfer open = {.done = std::move(done), .model_name = header.model_name()};
-  absl::StatusOr<InferInputs> read = Read(context, held->message);
+  absl::StatusOr<InferInputs> read = Read(context, held->message, terms.peer);
   if (!read.ok()) {
     RefuseAttend(context.service, model, header.id(), read.status(),
                  Answering(std::move(open)));

@@ -26,8 +26,10 @@ bool IsLocal(absl::string_view peer) {
          absl::StartsWith(peer, "::1]") || absl::StartsWith(peer, "::1%5D");
 }
 
-absl::Status CheckPeer(const ServerOptions& options,
-                       const std::string& peer_address) {
+}  // namespace
+
+absl::Status CheckRegionUser(const ServerOptions& options,
+                             const std::string& peer_address) {
   const std::string& allowed = options.shared_memory;
   if (allowed == "off") {
     return absl::PermissionDeniedError(
@@ -41,19 +43,19 @@ absl::Status CheckPeer(const ServerOptions& options,
   return absl::OkStatus();
 }
 
-}  // namespace
-
 absl::Status RegisterRegion(const InferenceContext& context,
                             const std::string& peer_address,
                             const RegionStatus& region) {
-  ATTENTION_RETURN_IF_ERROR(CheckPeer(context.service.options, peer_address));
+  ATTENTION_RETURN_IF_ERROR(
+      CheckRegionUser(context.service.options, peer_address));
   return context.shared_memory.Register(region);
 }
 
 absl::Status UnregisterRegion(const InferenceContext& context,
                               const std::string& peer_address,
                               const std::string& name) {
-  ATTENTION_RETURN_IF_ERROR(CheckPeer(context.service.options, peer_address));
+  ATTENTION_RETURN_IF_ERROR(
+      CheckRegionUser(context.service.options, peer_address));
   context.shared_memory.Unregister(name);
   return absl::OkStatus();
 }

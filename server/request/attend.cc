@@ -168,6 +168,7 @@ void RefuseAttend(const ServiceContext& context, const std::string& model,
       model == kSdpaModelName || context.registry.Find(model).ok();
   Count(context, is_known ? model : kUnknownModelLabel, result.id, 0, status,
         {});
+  if (is_known) context.statistics.Record(model, {.ok = false});
   std::move(done)(std::move(result));
 }
 

@@ -32,6 +32,7 @@ InferAnswer Infer(const Catalog& catalog, const ModelInferRequest& request,
   auto message = ReadInferMessage(&buffer);
   EXPECT_TRUE(message.ok()) << message.status();
   if (terms.arrival == Clock::TimePoint()) terms.arrival = SystemClock().Now();
+  if (terms.peer.empty()) terms.peer = "ipv4:127.0.0.1:40000";
   std::promise<InferAnswer> done;
   StartInfer(
       catalog.context(), *std::move(message), terms,
@@ -178,6 +179,15 @@ TEST_F(SharedInferTest, AnInputIsReadWhereTheClientHasIt) {
   const InferAnswer answer = Infer(catalog_, request);
   ASSERT_TRUE(answer.status.ok()) << answer.status;
   ExpectFloats(answer.raw[0], {-5, 6, -5, 6});
+}
+
+TEST_F(SharedInferTest, ClientsElsewhereUseNone) {
+  ModelInferRequest request = OneKeyRequest("sdpa");
+  AskForContexts(16, 0, request);
+  const RpcTerms terms = {.peer = "ipv4:10.0.0.1:40000"};
+  const InferAnswer answer = Infer(catalog_, request, terms);
+  EXPECT_EQ(answer.status.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_TRUE(Infer(catalog_, OneKeyRequest("sdpa"), terms).status.ok());
 }
 
 TEST_F(SharedInferTest, MemoryThatIsTooSmallForAnOutputIsRefused) {
