@@ -6,6 +6,7 @@ import argparse
 import datetime
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -61,6 +62,8 @@ def main() -> None:
     if options.before_build:
         has_triton = "triton" in options.parts
         sys.exit(TRITON_IS_LEFT if has_triton else ENGINE_IS_LEFT)
+    # Servers that stand still are ended too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("serving: terminated"))
     if "engine" in options.parts:
         measure_engine(options)
     if "triton" in options.parts:

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from peers import roster, workload
-from peers.measure import BusyElsewhere, Files
+from peers.measure import BusyElsewhere, Files, HasCpu
 from peers.workload import Workload
 from safetensors.numpy import save_file
 
@@ -158,13 +158,15 @@ class Contest:
         self, server: Server, load: Load, choice: list[tuple[str, Feed]]
     ) -> Chosen:
         """Checks the answers to all, and warms the server up."""
-        found: dict[float, Chosen] = {}
+        errors: dict[str, float] = {}
+        tried: dict[str, float] = {}
         for title, feed in choice:
-            error = self._error(server, load, feed)
+            errors[title] = self._error(server, load, feed)
             seconds = self._options.seconds * TRIAL_SHARE
             turn = self._turn(server, feed, seconds)
-            found[turn.sequences_per_second] = Chosen(title, feed, error)
-        return found[max(found)]
+            tried[title] = turn.sequences_per_second
+        title, feed = max(choice, key=lambda chosen: tried[chosen[0]])
+        return Chosen(title, feed, errors[title], tried)
 
     def _measure_load(self, load: Load) -> Row:
         seconds = self._options.seconds
@@ -176,7 +178,8 @@ class Contest:
         )
         self._engine_turn(load, seconds * TRIAL_SHARE)
         rounds = []
-        everybody = [self._ours, self._triton, self._engine, _OwnCpu()]
+        everybody: list[HasCpu] = [self._ours, self._triton]
+        everybody += [self._engine, _OwnCpu()]
         for _ in range(self._options.rounds):
             with self._busy.watch(everybody):
                 rounds.append(

@@ -16,6 +16,10 @@ from .feeds import Feed
 
 # It measures in windows and reports the last three together.
 WINDOWS = 3
+# Milliseconds; no longer one is tried.
+LONGEST_WINDOW = 10_000
+# What it says when no request ended in a window.
+TOO_SHORT = "use a larger time window"
 
 
 class PerfAnalyzerError(Exception):
@@ -69,6 +73,7 @@ class PerfAnalyzer:
         self._cpus = cpus
 
     def measure(self, address: str, feed: Feed, seconds: float) -> Measured:
+        """Longer, where in such a time too few requests end."""
         data = self._folder / "data.json"
         steps = [
             {name: _tensor(values) for name, values in step.items()}
@@ -86,10 +91,24 @@ class PerfAnalyzer:
             for name, value in feed.parameters.items()
         ]
         # Every window counts: what is stable is for the rounds to show.
-        window = max(1, round(1000 * seconds / WINDOWS))
-        command += ["-p", str(window), "-r", str(WINDOWS), "-s", "100000"]
+        command += ["-r", str(WINDOWS), "-s", "100000"]
         command += ["-f", str(report), "--verbose-csv"]
-        done = subprocess.run(
+        window = round(1000 * seconds / WINDOWS)
+        while True:
+            done = self._run([*command, "-p", str(window)])
+            if done.returncode == 0 and report.exists():
+                return _measured(report)
+            lines = [line for line in done.stdout.splitlines() if line.strip()]
+            too_short = any(TOO_SHORT in line for line in lines)
+            if not too_short or window > LONGEST_WINDOW:
+                raise PerfAnalyzerError(
+                    f"perf_analyzer, status {done.returncode}, at {feed.model}"
+                    + "".join(f"\n  {line}" for line in lines[-10:])
+                )
+            window *= 2
+
+    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -98,10 +117,3 @@ class PerfAnalyzer:
             check=False,
             preexec_fn=lambda: os.sched_setaffinity(0, self._cpus),
         )
-        if done.returncode != 0 or not report.exists():
-            lines = [line for line in done.stdout.splitlines() if line.strip()]
-            raise PerfAnalyzerError(
-                f"perf_analyzer, status {done.returncode}, at {feed.model}"
-                + "".join(f"\n  {line}" for line in lines[-10:])
-            )
-        return _measured(report)

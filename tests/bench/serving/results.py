@@ -12,7 +12,8 @@
      request, "queue", "compute": what the server says of it; seconds, medians
      over the rounds,
      "error": largest, relative to the largest magnitude, against double
-     precision},
+     precision,
+     "tried": {SETUP: sequences a second in the turn that chose}},
    "engine_sequences_per_second": this project's engine without a server,
    "throughput_ratio", "p99_ratio": ours to Triton's of a round,
    "engine_share": ours to the engine's of a round; each {"median", "least",
@@ -42,6 +43,8 @@ class Chosen:
     setup: str
     feed: Feed
     error: float
+    # Sequences a second with this and the other setups, each in one short turn.
+    tried: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class Entry:
     queue: float
     compute: float
     error: float
+    tried: dict[str, float]
 
     @staticmethod
     def of(load: Load, chosen: Chosen, turns: list[Measured]) -> Entry:
@@ -106,6 +110,7 @@ class Entry:
             queue=middle("queue"),
             compute=middle("compute"),
             error=chosen.error,
+            tried=chosen.tried,
         )
 
 

@@ -28,6 +28,13 @@ def _entry(title: str, name: str, entry: Entry) -> None:
     )
 
 
+def _tried(entry: Entry) -> None:
+    if len(entry.tried) < 2:
+        return
+    ways = [f"{title} {rate:,.0f}" for title, rate in entry.tried.items()]
+    say(dim(f"{'':{TITLE}}  chosen of: {'; '.join(ways)}"))
+
+
 def _verdict(bar: Bar, limit: str) -> str:
     return f"{limit}: {'met' if bar.met else bold('missed')}"
 
@@ -41,7 +48,9 @@ def _ratio(what: str, spread: Spread, verdict: str) -> None:
 
 def print_row(row: Row) -> None:
     _entry(row.title, "Attention Server", row.ours)
+    _tried(row.ours)
     _entry("", "Triton", row.triton)
+    _tried(row.triton)
     bars = row.bars
     limit = f"at least {bars['throughput'].bar:g}"
     _ratio(
