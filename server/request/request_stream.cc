@@ -31,7 +31,7 @@ void RequestStream::OnReadDone(bool ok) {
     RpcTerms terms = terms_;
     terms.arrival = SystemClock().Now();
     // `reading_` is still true, which keeps the reactor alive until below.
-    start_(&request_, terms, [this, number](RpcAnswer answer) {
+    start_(&request_, terms, [this, number](const RpcAnswer& answer) {
       OnAnswer(number, answer.message);
     });
   }
@@ -45,7 +45,8 @@ void RequestStream::OnReadDone(bool ok) {
   Run(actions);
 }
 
-void RequestStream::OnAnswer(std::int64_t number, grpc::ByteBuffer answer) {
+void RequestStream::OnAnswer(std::int64_t number,
+                             const grpc::ByteBuffer& answer) {
   Actions actions;
   {
     MutexLock lock(mutex_);

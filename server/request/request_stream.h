@@ -48,7 +48,7 @@ class RequestStream final
   };
 
   // A worker thread has the answer to the request of that number.
-  void OnAnswer(std::int64_t number, grpc::ByteBuffer answer);
+  void OnAnswer(std::int64_t number, const grpc::ByteBuffer& answer);
 
   Actions NextActions() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Run(const Actions& actions);
