@@ -84,12 +84,12 @@ absl::StatusOr<const json*> JsonFields::Array(const char* name) const {
 }
 
 absl::StatusOr<JsonFields> JsonFields::Object(const char* name) const {
-  static const json kEmpty = json::object();
+  static const json none = json::object();
   const json* const value = Find(name);
   if (value != nullptr && !value->is_object()) {
     return Refuse(name, "an object");
   }
-  return JsonFields(owner_, value == nullptr ? kEmpty : *value);
+  return JsonFields(owner_, value == nullptr ? none : *value);
 }
 
 absl::Status JsonFields::ToParameters(

@@ -75,7 +75,7 @@ class BodyReader {
                      " bytes behind those of binary_data_size");
     }
     body_.message.bytes += static_cast<std::int64_t>(request.body_size);
-    body_.message.memory = std::move(held_);
+    body_.message.memory = held_;
     return std::move(body_);
   }
 
