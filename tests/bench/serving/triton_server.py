@@ -70,6 +70,17 @@ def _link_python(package: Path, folder: Path) -> None:
 
 
 @contextlib.contextmanager
+def _shared_memory() -> Iterator[str]:
+    """A prefix for its names. Triton, ended early, leaves some behind."""
+    prefix = f"attention_bench_{os.getpid()}_"
+    try:
+        yield prefix
+    finally:
+        for region in Path("/dev/shm").glob(f"{prefix}*"):
+            region.unlink()
+
+
+@contextlib.contextmanager
 def started(
     repository: Path, folder: Path, cpus: list[int]
 ) -> Iterator[Server]:
@@ -91,8 +102,11 @@ def started(
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": "",
     }
-    server = Server("Triton", command, cpus, environment)
-    with contextlib.closing(server):
+    with contextlib.ExitStack() as stack:
+        prefix = stack.enter_context(_shared_memory())
+        command += [f"--backend-config=python,shm-region-prefix-name={prefix}"]
+        server = Server("Triton", command, cpus, environment)
+        stack.enter_context(contextlib.closing(server))
         # It listens once all models are loaded.
         wait(server, lambda: _listens(host, port))
         server.address = f"{host}:{port}"
