@@ -280,12 +280,13 @@ TEST(LoadCommandTest, TheOpenInferenceProtocolsAnswersAreVerified) {
           "head_dim": 16, "mask": "causal", "attn_weights": "per_head"},
          {"lengths": 4, "mask": "boolean", "dtype": "bf16"})");
   const std::string json = TempPath("oip.json");
+  const std::string run =
+      "run --quiet --rate 20 --duration 1 --verify 1 --slo errors=0"
+      " --protocol oip --weights minilm=" +
+      Quoted(ATTENTION_DEMO_MODEL) + " --target " + target + workload +
+      " --json " + Quoted(json) + " --streams ";
   for (const char* streams : {"0", "1"}) {
-    const CommandResult result =
-        Load("run --quiet --rate 20 --duration 1 --verify 1 --slo errors=0" +
-             std::string(" --protocol oip --weights minilm=") +
-             Quoted(ATTENTION_DEMO_MODEL) + " --streams " + streams +
-             " --target " + target + workload + " --json " + Quoted(json));
+    const CommandResult result = Load(run + streams);
     EXPECT_TRUE(EndedWith(0, result)) << result.out << result.err;
     EXPECT_THAT(result.out, ContainsRegex("Protocol +oip\n"));
     EXPECT_THAT(result.out, ContainsRegex("Verified +[1-9][0-9]* answers, 0 "
@@ -303,14 +304,15 @@ TEST(LoadCommandTest, WhatTheOpenInferenceProtocolRefusesIsCountedAsRefused) {
   const std::string target = server.WaitForAddress();
   ASSERT_NE(target, "") << server.log();
   const std::string json = TempPath("refused.json");
+  const std::string run =
+      "run --quiet --concurrency 16 --duration 1 --warm-up 0 --protocol oip"
+      " --target " +
+      target + Workload(R"({"lengths": 512})") + " --json " + Quoted(json) +
+      " --streams ";
   for (const auto& [streams, said] :
        {std::pair("0", "UNAVAILABLE: queue: 1 requests wait"),
         std::pair("2", "error_message: queue: 1 requests wait")}) {
-    const CommandResult result = Load(
-        "run --quiet --concurrency 16 --duration 1 --warm-up 0"
-        " --protocol oip --streams " +
-        std::string(streams) + " --target " + target +
-        Workload(R"({"lengths": 512})") + " --json " + Quoted(json));
+    const CommandResult result = Load(run + streams);
     EXPECT_TRUE(EndedWith(0, result)) << result.out << result.err;
     const auto step = nlohmann::json::parse(ReadFile(json))["step"];
     EXPECT_GT(step["answered"], 0) << result.out;
