@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 
 from peers import roster, workload
 from peers.measure import BusyElsewhere, Files, HasCpu
@@ -19,7 +20,7 @@ from . import answers, feeds, repository, servers, table, triton_server
 from .feeds import Feed
 from .loads import LOADS, Load
 from .perf_analyzer import Measured, PerfAnalyzer
-from .results import Chosen, Results, Round, Row
+from .results import Chosen, EngineTurn, Results, Round, Row
 from .servers import Server, ServerError
 
 # A layer's largest error that is still the same answer, relative to the
@@ -125,11 +126,11 @@ class Contest:
         with server.awake():
             return self._perf.measure(server.address, feed, seconds)
 
-    def _engine_turn(self, load: Load, seconds: float) -> float:
-        """Sequences a second."""
+    def _engine_turn(self, load: Load, seconds: float) -> EngineTurn:
         answer = self._engine.ask("run", seconds=seconds, requests=load.clients)
-        runs = len(answer["seconds"]) * len(load.case.q_lengths)
-        return runs / answer["elapsed"]
+        runs = answer["seconds"]
+        sequences = len(runs) * len(load.case.q_lengths)
+        return EngineTurn(sequences / answer["elapsed"], median(runs))
 
     def _our_feeds(self, load: Load) -> list[tuple[str, Feed]]:
         """What this server may be fastest with, each with a title."""

@@ -18,8 +18,8 @@ from .feeds import Feed
 WINDOWS = 3
 # Milliseconds; no longer one is tried.
 LONGEST_WINDOW = 10_000
-# What it says when no request ended in a window.
-TOO_SHORT = "use a larger time window"
+# What it says when no request ended in a window, by its count or by Triton's.
+TOO_SHORT = ("use a larger time window", "failed to find the requested model")
 
 
 class PerfAnalyzerError(Exception):
@@ -99,7 +99,7 @@ class PerfAnalyzer:
             if done.returncode == 0 and report.exists():
                 return _measured(report)
             lines = [line for line in done.stdout.splitlines() if line.strip()]
-            too_short = any(TOO_SHORT in line for line in lines)
+            too_short = any(text in done.stdout for text in TOO_SHORT)
             if not too_short or window > LONGEST_WINDOW:
                 raise PerfAnalyzerError(
                     f"perf_analyzer, status {done.returncode}, at {feed.model}"

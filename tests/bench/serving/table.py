@@ -77,7 +77,8 @@ def print_end(results: Results) -> None:
         f"Medians of {results.rounds} rounds of {results.seconds:g} s a turn, "
         "ratios with their least and most. Share of\nengine: of what this "
         "project's engine does on the same cores without server and\nclient. "
-        "Added latency: less the mean computation that the server reports."
+        "Added latency: at p50 less the engine's p50, in the mean less the\n"
+        "computation that the server reports."
     )
     errors = [
         max(row.ours.error for row in results.rows),
