@@ -31,7 +31,7 @@ class ShmObject {
   ~ShmObject() {
     munmap(data_, bytes_);
     close(fd_);
-    shm_unlink(key_.c_str());
+    Unlink();
   }
   ShmObject(const ShmObject&) = delete;
   ShmObject& operator=(const ShmObject&) = delete;
@@ -39,6 +39,9 @@ class ShmObject {
   void Resize(std::uint64_t bytes) const {
     EXPECT_EQ(ftruncate(fd_, static_cast<off_t>(bytes)), 0);
   }
+
+  // For a process that ends without destructors.
+  void Unlink() const { shm_unlink(key_.c_str()); }
 
   const std::string& key() const { return key_; }
   char* data() const { return data_; }

@@ -193,6 +193,7 @@ TEST(RegionGuardTest, ManyThreadsRegisterUseBreakAndUnregister) {
 // Touches memory that is gone and that no guard knows of.
 void TouchLostMemory() {
   const ShmObject other(PageBytes());
+  other.Unlink();
   other.Resize(0);
   *const_cast<volatile char*>(other.data()) = 'x';
 }
@@ -205,6 +206,7 @@ void GuardSomething() {
           .Register(
               {.name = "r", .key = object.key(), .byte_size = PageBytes()})
           .ok());
+  object.Unlink();
   TouchLostMemory();
 }
 
