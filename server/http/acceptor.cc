@@ -36,6 +36,7 @@ void Acceptor::Start() {
 }
 
 void Acceptor::Close() {
+  if (!thread_.joinable()) return;
   MutexLock lock(mutex_);
   if (state_ == State::kAccepting) state_ = State::kClosing;
   Wake();
@@ -78,13 +79,13 @@ void Acceptor::AcceptAll() {
   out_of_sockets_ = false;
   for (const FileDescriptor& listening : listening_) {
     for (int i = 0; i < kMaxAccepts; ++i) {
-      sockaddr_storage address{};
-      socklen_t size = sizeof(address);
-      auto* const generic = reinterpret_cast<sockaddr*>(&address);
-      const int socket = accept4(listening.get(), generic, &size,
-                                 SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (socket >= 0) {
-        if (!on_connection_(socket, generic, size)) Refuse(socket);
+      sockaddr_storage peer{};
+      socklen_t peer_size = sizeof(peer);
+      FileDescriptor socket(accept4(listening.get(),
+                                    reinterpret_cast<sockaddr*>(&peer),
+                                    &peer_size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (socket.get() >= 0) {
+        if (!on_connection_(socket, peer, peer_size)) Refuse(socket);
         continue;
       }
       if (errno == EAGAIN) break;
@@ -99,11 +100,11 @@ void Acceptor::AcceptAll() {
   }
 }
 
-void Acceptor::Refuse(int socket) {
-  const FileDescriptor refused(socket);
-  send(socket, refusal_.data(), refusal_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-  shutdown(socket, SHUT_WR);
-  lingering_.Add(socket);
+void Acceptor::Refuse(const FileDescriptor& socket) {
+  send(socket.get(), refusal_.data(), refusal_.size(),
+       MSG_NOSIGNAL | MSG_DONTWAIT);
+  shutdown(socket.get(), SHUT_WR);
+  lingering_.Add(socket.get());
 }
 
 void Acceptor::Wake() const { eventfd_write(wake_.get(), 1); }

@@ -16,15 +16,16 @@
 
 namespace attention::http {
 
-// Not left to libmicrohttpd: when several of its threads share a port, closing
-// that under load may abort the process (MHD_quiesce_daemon, 0.9.75), and
-// connections above its limit get no answer. Thread-safe.
+// Not left to libmicrohttpd, whose connections above the limit get no answer,
+// and which may abort the process when it is to close the port under load
+// (MHD_quiesce_daemon, 0.9.75). Thread-safe.
 class Acceptor {
  public:
-  // On the acceptor's thread. Takes the socket, or returns false when there are
-  // too many connections.
-  using OnConnection = std::function<bool(int socket, const sockaddr* address,
-                                          socklen_t address_size)>;
+  // On the acceptor's thread. Takes the socket, which does not block, or leaves
+  // it and returns false when there are too many connections.
+  using OnConnection =
+      std::function<bool(FileDescriptor& socket, const sockaddr_storage& peer,
+                         socklen_t peer_size)>;
 
   // `refusal`: what connections that are too many read.
   Acceptor(std::vector<FileDescriptor> listening, std::string refusal,
@@ -39,7 +40,7 @@ class Acceptor {
   void Start();
 
   // Takes the connections that are waiting, and then no more; when it returns
-  // the port is free. After Start.
+  // the port is free. Nothing happens before Start.
   void Close() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // As LingeringSockets::Add.
@@ -50,7 +51,7 @@ class Acceptor {
 
   void Run();
   void AcceptAll();
-  void Refuse(int socket);
+  void Refuse(const FileDescriptor& socket);
   void Wake() const;
   State state() const ABSL_LOCKS_EXCLUDED(mutex_);
   void SetState(State state) ABSL_LOCKS_EXCLUDED(mutex_);

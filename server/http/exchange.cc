@@ -122,7 +122,7 @@ void Exchange::OnCompleted(void* /*context*/, MHD_Connection* connection,
   if (self->lingers_) self->context_.linger(Socket(connection));
   if (self->answer_ == nullptr) return;
   self->answer_->End();
-  self->context_.open.Sent();
+  self->context_.open->Sent();
 }
 
 Exchange::Exchange(ExchangeContext& context, MHD_Connection* connection)
@@ -172,7 +172,7 @@ MHD_Result Exchange::TakeData(std::span<const std::byte> data) {
 MHD_Result Exchange::Finish() {
   if (answer_ == nullptr) {
     if (error_.ok() && decoder_ != nullptr) error_ = decoder_->Finish();
-    if (error_.ok() && !context_.open.Enter()) {
+    if (error_.ok() && !context_.open->Enter()) {
       error_ = absl::UnavailableError("the server is stopping");
     }
     if (!error_.ok()) return Queue(ErrorResponse(error_));
@@ -183,7 +183,8 @@ MHD_Result Exchange::Finish() {
 }
 
 void Exchange::CallHandler() {
-  answer_ = std::make_shared<PendingAnswer>(context_.open, Socket(connection_));
+  answer_ = std::make_shared<PendingAnswer>(*context_.open, Socket(connection_),
+                                            context_.wake);
   request_->cancelled = [answer = answer_] { return answer->ClientHasLeft(); };
   if (request_->memory.has_value()) {
     request_->body = request_->memory->data();
@@ -193,7 +194,7 @@ void Exchange::CallHandler() {
 }
 
 MHD_Result Exchange::Queue(Response response) {
-  const bool keep_alive = context_.open.keeps_alive();
+  const bool keep_alive = context_.open->keeps_alive();
   int status = response.status;
   MhdResponsePtr converted = ToMhdResponse(std::move(response), keep_alive);
   if (converted == nullptr) {

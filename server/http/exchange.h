@@ -21,14 +21,16 @@
 
 namespace attention::http {
 
-// What the exchanges of a listener share.
+// What the exchanges of a loop share, with those of other loops but for `wake`.
 struct ExchangeContext {
   Handler handler{};
   std::int64_t max_body_bytes = 0;
   std::shared_ptr<BodyMemory> body_memory{};
-  OpenExchanges open{};
+  OpenExchanges* open = nullptr;
   // As LingeringSockets::Add.
   std::function<void(int socket)> linger{};
+  // An eventfd: the loop is to look at its connections.
+  int wake = -1;
 };
 
 class Exchange {

@@ -42,7 +42,7 @@ using Respond = absl::AnyInvocable<void(Response) &&>;
 
 // One request, whole. Shared: views of the body keep it alive.
 struct Request {
-  // As sent, "GET"; case matters.
+  // As sent, "GET"; case matters. Of an answer to "HEAD" no body is sent.
   std::string method{};
   // Decoded, without the query: "/v2/models/minilm/0/infer". A slash that was
   // sent as %2F is like any other. May be no UTF-8.

@@ -1,6 +1,7 @@
 #include "server/http/pending_answer.h"
 
 #include <poll.h>
+#include <sys/eventfd.h>
 
 #include <utility>
 
@@ -33,8 +34,8 @@ class Responder {
 
 }  // namespace
 
-PendingAnswer::PendingAnswer(OpenExchanges& open, int socket)
-    : open_(open), socket_(socket) {}
+PendingAnswer::PendingAnswer(OpenExchanges& open, int socket, int wake)
+    : open_(open), wake_(wake), socket_(socket) {}
 
 std::optional<Response> PendingAnswer::TakeOrSuspend(
     MHD_Connection* connection) {
@@ -61,7 +62,11 @@ void PendingAnswer::Give(Response response) {
   }
   // It cannot go away before this: MHD does not look at it while it is
   // suspended.
-  if (suspended != nullptr) MHD_resume_connection(suspended);
+  if (suspended != nullptr) {
+    MHD_resume_connection(suspended);
+    // MHD_run may swallow what that says to it when it comes meanwhile.
+    eventfd_write(wake_, 1);
+  }
   open_.Answered();
 }
 

@@ -17,8 +17,9 @@ namespace attention::http {
 // Thread-safe; TakeOrSuspend and End belong to the connection's thread.
 class PendingAnswer {
  public:
-  // Counts as unanswered in `open`, which lives until it no longer does.
-  PendingAnswer(OpenExchanges& open, int socket);
+  // Counts as unanswered in `open`, which lives until it no longer does, and so
+  // does `wake`, the eventfd of the loop that serves `socket`.
+  PendingAnswer(OpenExchanges& open, int socket, int wake);
 
   PendingAnswer(const PendingAnswer&) = delete;
   PendingAnswer& operator=(const PendingAnswer&) = delete;
@@ -39,6 +40,7 @@ class PendingAnswer {
 
  private:
   OpenExchanges& open_;
+  const int wake_;
   mutable Mutex mutex_;
   std::optional<Response> response_ ABSL_GUARDED_BY(mutex_);
   MHD_Connection* suspended_ ABSL_GUARDED_BY(mutex_) = nullptr;

@@ -1,6 +1,7 @@
 // Proves that no client gets more than its share: bodies, headers, connections
 // and time have limits, and reaching one is answered clearly.
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
@@ -200,6 +201,45 @@ TEST(HttpLimitsTest, ServesAThousandConnectionsThatStay) {
   }
 }
 
+TEST(HttpLimitsTest, ServesAnyNumberThatAsksAtOnce) {
+  // Round numbers of events are where event loops go wrong.
+  Inbox inbox;
+  const auto listener = StartListener(inbox.AsHandler());
+  std::vector<std::unique_ptr<HttpClient>> clients;
+  for (const std::size_t count : {64, 128, 256, 512}) {
+    while (clients.size() < count) {
+      clients.push_back(std::make_unique<HttpClient>(listener->port()));
+    }
+    for (int round = 0; round < 3; ++round) {
+      std::vector<Respond> waiting;
+      for (const auto& client : clients) {
+        ASSERT_TRUE(client->Send(HttpRequest("GET", "/")));
+      }
+      for (std::size_t i = 0; i < count; ++i) {
+        waiting.push_back(inbox.Take().respond);
+      }
+      for (Respond& respond : waiting) std::move(respond)(TextResponse("x"));
+      for (const auto& client : clients) EXPECT_EQ(client->Read().body, "x");
+    }
+  }
+}
+
+TEST(HttpLimitsTest, ServesWhoHasComeWhenTheProcessHadNoFilesLeft) {
+  const auto listener = StartListener(Echo);
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  // The next file, which the client takes, is the last one.
+  const int next = dup(STDERR_FILENO);
+  close(next);
+  rlimit none_left = before;
+  none_left.rlim_cur = static_cast<rlim_t>(next) + 1;
+  setrlimit(RLIMIT_NOFILE, &none_left);
+  HttpClient client(listener->port());
+  ASSERT_TRUE(client.Send(HttpRequest("GET", "/")));
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_EQ(client.Read().status, 200);
+}
+
 TEST(HttpLimitsTest, WaitsForNobodyWhileAnotherIsSlow) {
   const auto listener = StartListener(Echo);
   const std::string request = HttpRequest("POST", "/", "slow");
@@ -247,7 +287,8 @@ TEST(HttpLimitsTest, ClosesConnectionsOnWhichNothingMoves) {
   HttpClient silent(listener->port());
   HttpClient half(listener->port());
   HttpClient idle(listener->port());
-  ASSERT_TRUE(half.Send("POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf"));
+  ASSERT_TRUE(half.Send(
+      "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf"));
   EXPECT_EQ(idle.Ask(HttpRequest("GET", "/")).status, 200);
   EXPECT_TRUE(silent.SeesEnd());
   EXPECT_EQ(half.Read().status, 0);

@@ -86,7 +86,8 @@ TEST(HttpShutdownTest, AnswersOpenConnectionsAndThenClosesThem) {
   waiting.Send(HttpRequest("POST", "/", "x"));
   Inbox::Item before = inbox.Take();
   HttpClient uploading(listener->port());
-  uploading.Send("POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nup");
+  uploading.Send(
+      "POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nup");
 
   listener->CloseConnections();
   std::move(before.respond)(TextResponse("before"));
@@ -157,7 +158,7 @@ TEST(HttpShutdownTest, CutsOffHalfRequestsAndIdleConnections) {
   HttpClient idle(listener->port());
   EXPECT_EQ(idle.Ask(HttpRequest("GET", "/")).status, 200);
   HttpClient half(listener->port());
-  half.Send("POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf");
+  half.Send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf");
   listener->Shutdown();
   EXPECT_TRUE(idle.SeesEnd());
   EXPECT_EQ(half.Read().status, 0);
