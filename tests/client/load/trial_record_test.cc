@@ -28,7 +28,7 @@ class TrialRecordTest : public testing::Test {
 
   void Answer(TrialRecord& record, milliseconds intended, milliseconds ended,
               std::size_t request = 0) {
-    Landing landing = LandingOf(0, "", start_ + ended);
+    Landing landing = LandingOf(TypedProtocol(), 0, "", start_ + ended);
     landing.bytes = &bytes_;
     record.AddLanded({.request = request,
                       .intended = start_ + intended,
@@ -73,7 +73,7 @@ TEST_F(TrialRecordTest, TheMostFrequentMessagesAreNamedAndTheOthersCounted) {
     for (int times = 0; times <= message; ++times) {
       record.AddLanded(
           {.intended = start_ + seconds(1), .sent = start_ + seconds(1)},
-          LandingOf(13, "message " + std::to_string(message),
+          LandingOf(TypedProtocol(), 13, "message " + std::to_string(message),
                     start_ + seconds(2)),
           request_);
     }
@@ -115,12 +115,19 @@ TEST_F(TrialRecordTest, OneAnswerIsKeptHoweverSmallTheShareOrTheRoom) {
 // gRPC says RESOURCE_EXHAUSTED of a message that no waiting makes smaller.
 TEST(LandingTest, AMessageThatIsTooLargeHasFailed) {
   const auto now = SteadyClock::now();
-  EXPECT_EQ(LandingOf(8, "the queue is full", now).ending, Ending::kRefused);
-  EXPECT_EQ(
-      LandingOf(8, "Received message larger than max (9 vs. 8)", now).ending,
-      Ending::kFailed);
-  EXPECT_EQ(LandingOf(4, "late", now).ending, Ending::kExpired);
-  EXPECT_EQ(LandingOf(14, "gone", now).message, "UNAVAILABLE: gone");
+  EXPECT_EQ(LandingOf(TypedProtocol(), 8, "the queue is full", now).ending,
+            Ending::kRefused);
+  EXPECT_EQ(LandingOf(TypedProtocol(), 8,
+                      "Received message larger than max (9 vs. 8)", now)
+                .ending,
+            Ending::kFailed);
+  EXPECT_EQ(LandingOf(TypedProtocol(), 4, "late", now).ending,
+            Ending::kExpired);
+  EXPECT_EQ(LandingOf(TypedProtocol(), 14, "gone", now).message,
+            "UNAVAILABLE: gone");
+  // What has no code is shown with where it came from.
+  EXPECT_EQ(LandingOf(OpenInferenceProtocol(), kNoCode, "gone", now).message,
+            "error_message: gone");
 }
 
 }  // namespace
