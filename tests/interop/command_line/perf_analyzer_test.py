@@ -18,10 +18,11 @@ SERVER_COLUMNS = [
     "Server Compute Infer",
     "Server Compute Output",
 ]
-# Few calls a measurement, and any spread between measurements: this proves
-# that it works, and not how fast.
-SHORT = ["--measurement-mode", "count_windows"]
-SHORT += ["--measurement-request-count", 30, "-p", 1000, "-s", 900, "-r", 3]
+# One measurement of few calls: this proves that it works, and not how fast.
+SHORT = ["--request-count", 60]
+# Of a sweep it wants windows, three in a row that agree more or less.
+WINDOWS = ["--measurement-mode", "count_windows", "-p", 500]
+WINDOWS += ["--measurement-request-count", 30, "-s", 900, "-r", 20]
 
 
 def measure(
@@ -31,6 +32,7 @@ def measure(
     model: str = "minilm/0",
     protocol: str = "grpc",
     shapes: tuple[str, ...] = ("queries:16,384",),
+    duration: list[object] = SHORT,
 ) -> list[dict[str, str]]:
     """The rows of its table, one for each load."""
     table = folder / "table.csv"
@@ -39,7 +41,7 @@ def measure(
     result = run(
         PERF_ANALYZER,
         *["-m", model, "-i", protocol, "-u", address],
-        *[*shape_flags, "-f", table, *SHORT, *flags],
+        *[*shape_flags, "-f", table, *duration, *flags],
     )
     said = result.stdout + result.stderr
     assert result.returncode == 0, said
@@ -65,6 +67,7 @@ def test_a_sweep_over_concurrencies(
         *["--concurrency-range", "1:4"],
         model=model,
         protocol=protocol,
+        duration=WINDOWS,
     )
     concurrencies = sorted(int(row["Concurrency"]) for row in rows)
     assert concurrencies == [1, 2, 3, 4]
@@ -79,6 +82,7 @@ def test_a_request_rate(
         tmp_path,
         *["--request-rate-range", "50:100:50"],
         protocol=protocol,
+        duration=WINDOWS,
     )
     assert [float(row["Request Rate"]) for row in rows] == [50, 100]
 
