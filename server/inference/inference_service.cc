@@ -182,8 +182,8 @@ grpc::ServerUnaryReactor* InferenceService::SystemSharedMemoryUnregister(
     grpc::CallbackServerContext* rpc,
     const ::inference::SystemSharedMemoryUnregisterRequest* request,
     ::inference::SystemSharedMemoryUnregisterResponse*) {
-  context_.shared_memory.Unregister(request->name());
-  return FinishNow(rpc, absl::OkStatus());
+  return FinishNow(rpc,
+                   UnregisterRegion(context_, rpc->peer(), request->name()));
 }
 
 grpc::ServerUnaryReactor* InferenceService::CudaSharedMemoryStatus(
@@ -204,7 +204,8 @@ grpc::ServerUnaryReactor* InferenceService::CudaSharedMemoryUnregister(
     grpc::CallbackServerContext* rpc,
     const ::inference::CudaSharedMemoryUnregisterRequest*,
     ::inference::CudaSharedMemoryUnregisterResponse*) {
-  return FinishUnimplemented(rpc, kNoCuda);
+  // There is none to forget, and clients clear up before they begin.
+  return FinishNow(rpc, absl::OkStatus());
 }
 
 grpc::ServerUnaryReactor* InferenceService::TraceSetting(

@@ -240,8 +240,10 @@ http::Response AnswerControlCall(const InferenceContext& context,
       return EmptyAnswer(Register(context, route, request));
     case Endpoint::kRegionUnregister:
       return EmptyAnswer(UnregisterRegion(context, request.peer, route.name));
-    case Endpoint::kCudaStatus:
+    // There is none to forget, and clients clear up before they begin.
     case Endpoint::kCudaUnregister:
+      return EmptyAnswer(absl::OkStatus());
+    case Endpoint::kCudaStatus:
     case Endpoint::kCudaRegister:
       return ErrorAnswer(absl::UnimplementedError(
           "this server computes on CPUs and has no CUDA shared memory; use "
