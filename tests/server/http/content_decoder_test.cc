@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/status_macros.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "zlib.h"
@@ -43,16 +44,14 @@ absl::StatusOr<std::string> Decode(const std::string& encoding,
   auto memory = std::make_shared<BodyMemory>();
   memory->limit_bytes = std::int64_t{1} << 30;
   RequestBody body(memory, max_bytes, std::nullopt);
-  const auto decoder = ContentDecoder::Create(encoding);
-  if (!decoder.ok()) return decoder.status();
+  ATTENTION_ASSIGN_OR_RETURN(const auto decoder,
+                             ContentDecoder::Create(encoding));
   for (std::size_t begin = 0; begin < data.size(); begin += part) {
     const std::string some = data.substr(begin, part);
-    const absl::Status status =
-        (*decoder)->Decode(std::as_bytes(std::span(some)), body);
-    if (!status.ok()) return status;
+    ATTENTION_RETURN_IF_ERROR(
+        decoder->Decode(std::as_bytes(std::span(some)), body));
   }
-  const absl::Status status = (*decoder)->Finish();
-  if (!status.ok()) return status;
+  ATTENTION_RETURN_IF_ERROR(decoder->Finish());
   return std::string(reinterpret_cast<const char*>(body.data()), body.size());
 }
 

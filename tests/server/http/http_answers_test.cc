@@ -1,6 +1,6 @@
 // Proves how answers leave: from any thread, whenever they are there, from the
 // memory that they are in, exactly once.
-#include <atomic>
+#include <algorithm>
 #include <condition_variable>
 #include <memory>
 #include <string>
@@ -59,14 +59,6 @@ class Watched {
   std::condition_variable_any changed_;
   bool released_ ABSL_GUARDED_BY(mutex_) = false;
 };
-
-std::string Pattern(std::size_t size) {
-  std::string pattern(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) {
-    pattern[i] = static_cast<char>(i * 2654435761U >> 13);
-  }
-  return pattern;
-}
 
 TEST(HttpAnswersTest, ComeFromAnyThreadAndInAnyOrder) {
   constexpr int kRequests = 50;

@@ -17,7 +17,6 @@ namespace attention::http {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
 
 // zlib's format, which HTTP calls deflate.
 std::string Deflated(const std::string& text) {
@@ -27,14 +26,6 @@ std::string Deflated(const std::string& text) {
            reinterpret_cast<const Bytef*>(text.data()), text.size());
   compressed.resize(size);
   return compressed;
-}
-
-std::string Pattern(std::size_t size) {
-  std::string pattern(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) {
-    pattern[i] = static_cast<char>(i * 2654435761U >> 13);
-  }
-  return pattern;
 }
 
 std::string Chunk(const std::string& data) {

@@ -16,8 +16,6 @@
 namespace attention::http {
 namespace {
 
-using ::testing::HasSubstr;
-
 int AskStatus(int port, const std::string& host = "127.0.0.1") {
   return HttpClient(port, host).Ask(HttpRequest("GET", "/")).status;
 }

@@ -32,6 +32,14 @@ Response TextResponse(absl::string_view text, int status) {
   return response;
 }
 
+std::string Pattern(std::size_t size) {
+  std::string pattern(size, '\0');
+  for (std::size_t i = 0; i < size; ++i) {
+    pattern[i] = static_cast<char>(i * 2654435761U >> 13);
+  }
+  return pattern;
+}
+
 absl::string_view BodyOf(const Request& request) {
   return {reinterpret_cast<const char*>(request.body), request.body_size};
 }

@@ -3,6 +3,7 @@
 #define TESTS_SERVER_HTTP_TEST_LISTENER_H_
 
 #include <condition_variable>
+#include <cstddef>
 #include <deque>
 #include <memory>
 #include <string>
@@ -21,6 +22,9 @@ std::unique_ptr<HttpListener> StartListener(
     Handler handler, const ListenerOptions& options = LocalOptions());
 
 Response TextResponse(absl::string_view text, int status = 200);
+
+// Bytes that show when one of them is missing or elsewhere.
+std::string Pattern(std::size_t size);
 
 absl::string_view BodyOf(const Request& request);
 
