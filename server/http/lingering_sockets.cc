@@ -3,9 +3,12 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <iterator>
+#include <utility>
 
 namespace attention::http {
 namespace {
@@ -49,11 +52,18 @@ void LingeringSockets::AddTo(std::vector<pollfd>& events) const {
 }
 
 void LingeringSockets::Serve() {
-  MutexLock lock(mutex_);
+  // Those that add sockets do not wait for the reads.
+  std::vector<Lingering> serving;
+  {
+    MutexLock lock(mutex_);
+    serving.swap(sockets_);
+  }
   const auto now = std::chrono::steady_clock::now();
-  std::erase_if(sockets_, [now](const Lingering& lingering) {
+  std::erase_if(serving, [now](const Lingering& lingering) {
     return now >= lingering.until || HasEnded(lingering.socket.get());
   });
+  MutexLock lock(mutex_);
+  std::move(serving.begin(), serving.end(), std::back_inserter(sockets_));
 }
 
 }  // namespace attention::http

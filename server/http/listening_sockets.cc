@@ -46,7 +46,7 @@ in_port_t& PortOf(sockaddr_storage& address) {
              : reinterpret_cast<sockaddr_in&>(address).sin_port;
 }
 
-// The port that it got, or -1 with errno.
+// The port that it got, or the negated error number.
 int Bind(int socket, const addrinfo& host, int port) {
   sockaddr_storage address{};
   socklen_t size = sizeof(address);
@@ -61,7 +61,7 @@ int Bind(int socket, const addrinfo& host, int port) {
   if (bind(socket, generic, host.ai_addrlen) != 0 ||
       listen(socket, SOMAXCONN) != 0 ||
       getsockname(socket, generic, &size) != 0) {
-    return -1;
+    return -errno;
   }
   return ntohs(PortOf(address));
 }
@@ -86,7 +86,7 @@ bool BindAll(const addrinfo* addresses, ListeningSockets& listening) {
     FileDescriptor socket(::socket(
         address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     const int port = Bind(socket.get(), *address, listening.port);
-    if (port < 0 && errno == EADDRINUSE) return false;
+    if (port == -EADDRINUSE) return false;
     // A family that this machine has not is one less.
     if (port < 0) continue;
     listening.port = port;
