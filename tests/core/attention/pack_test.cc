@@ -157,7 +157,8 @@ TEST_P(PackTest, GatherRowsJoinsPieces) {
   GatherRows(rows, 1, 10, 2, 590, DType::kF32,
              reinterpret_cast<std::byte*>(to.data()));
   for (std::size_t i = 0; i < to.size(); ++i) {
-    const float steps = static_cast<float>((1 + i / 590) * 600 + 10 + i % 590);
+    const std::size_t element = (1 + i / 590) * 600 + 10 + i % 590;
+    const auto steps = static_cast<float>(element);
     const float expected =
         steps < 1024 ? 1 + steps * 0x1p-10F : 2 + (steps - 1024) * 0x1p-9F;
     ASSERT_EQ(to[i], expected) << i;
