@@ -9,14 +9,14 @@ namespace attention {
 namespace {
 
 constexpr std::size_t kCacheLine = 64;
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 }  // namespace
 
 void AlignedBuffer::Reserve(std::size_t bytes) {
   if (bytes <= bytes_) return;
   Free();
-  const std::size_t alignment = bytes >= kHugePage ? kHugePage : kCacheLine;
+  const std::size_t alignment =
+      bytes >= kHugePageBytes ? kHugePageBytes : kCacheLine;
   const std::size_t rounded =
       (bytes + kCacheLine - 1) / kCacheLine * kCacheLine;
   if (posix_memalign(&data_, alignment, rounded) != 0) {
@@ -26,7 +26,7 @@ void AlignedBuffer::Reserve(std::size_t bytes) {
   bytes_ = rounded;
   // Fewer TLB misses and page faults. Only advice: a kernel without huge pages
   // refuses it and all still works.
-  if (alignment == kHugePage) madvise(data_, rounded, MADV_HUGEPAGE);
+  if (alignment == kHugePageBytes) madvise(data_, rounded, MADV_HUGEPAGE);
 }
 
 void AlignedBuffer::Free() {

@@ -8,6 +8,8 @@
 
 namespace attention {
 
+inline constexpr std::size_t kHugePageBytes = std::size_t{2} << 20;
+
 // Owns one block of memory, aligned to a cache line, or to a huge page when it
 // is large enough to hold one. Movable, not copyable; not thread-safe.
 class AlignedBuffer {

@@ -90,11 +90,10 @@ absl::Status Place(absl::string_view field,
   return absl::OkStatus();
 }
 
-void Allocate(OutputTensor& tensor) {
+void Allocate(MemoryBudget& budget, OutputTensor& tensor) {
   if (tensor.data != nullptr) return;
   // Not zeroed: that would be a pass over megabytes which are written anyway.
-  tensor.data = std::make_shared_for_overwrite<std::byte[]>(
-      static_cast<std::size_t>(tensor.bytes));
+  tensor.data = budget.blocks().Take(static_cast<std::size_t>(tensor.bytes));
 }
 
 }  // namespace
@@ -128,8 +127,8 @@ absl::StatusOr<Outputs> Outputs::Create(const RequestInputs& inputs,
                                     bytes_left, own_bytes, weights));
   }
   ATTENTION_ASSIGN_OR_RETURN(outputs.reservation_, budget.Reserve(own_bytes));
-  Allocate(contexts);
-  if (outputs.weights_kind_ != AttnWeights::kNone) Allocate(weights);
+  Allocate(budget, contexts);
+  if (outputs.weights_kind_ != AttnWeights::kNone) Allocate(budget, weights);
   return outputs;
 }
 

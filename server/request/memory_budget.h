@@ -7,10 +7,11 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "core/base/block_pool.h"
 
 namespace attention {
 
-// Thread-safe. Counts, allocates nothing.
+// Thread-safe.
 class MemoryBudget {
  public:
   // Bytes of a budget, given back by the destructor. May outlive the budget:
@@ -37,9 +38,13 @@ class MemoryBudget {
 
   std::int64_t used_bytes() const { return used_->load(); }
 
+  // Where the memory of answers is taken, once it is reserved.
+  BlockPool& blocks() { return blocks_; }
+
  private:
   const std::int64_t limit_bytes_;
   const std::shared_ptr<std::atomic<std::int64_t>> used_;
+  BlockPool blocks_;
 };
 
 }  // namespace attention

@@ -282,7 +282,11 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-// The whole comparison with so many calls at a time.
+// The rate of `all` without the time that `part` takes of it.
+double Without(double all, double part) { return 1 / (1 / all - 1 / part); }
+
+// The whole comparison with so many calls at a time: an echo, the server, and
+// the server computing the same but sending nothing.
 void Compare(std::vector<Way> ways, int in_flight, Seconds length, int turns) {
   std::printf("\n%d at a time%6s", in_flight, "");
   for (const Way& way : ways) std::printf(" %22s", way.name);
@@ -302,7 +306,12 @@ void Compare(std::vector<Way> ways, int in_flight, Seconds length, int turns) {
   for (const Way& way : ways) {
     std::printf(" %20.0f %%", 100 * Median(way.megabytes_per_second) / echo);
   }
-  std::printf("\n");
+  const double wire = Without(Median(ways[1].megabytes_per_second),
+                              Median(ways[2].megabytes_per_second));
+  std::printf(
+      "\nServer, gRPC, without the time of the computation (which is what "
+      "shared\nmemory takes): %.0f MB/s, %.0f %% of the echo's\n",
+      wire, 100 * wire / echo);
 }
 
 void Run(Seconds length, int turns) {
