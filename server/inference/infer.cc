@@ -28,6 +28,7 @@ struct OpenInfer {
   // As the client wrote it.
   std::string model_name{};
   std::vector<InferOutput> outputs{};
+  bool batch_of_one = false;
   std::vector<SharedBytes> regions{};
   // Of the request, when it ends before the rpc's deadline; otherwise zero.
   std::chrono::microseconds timeout{0};
@@ -89,13 +90,14 @@ void SetPlace(const RegionUse& place, std::int64_t bytes,
   }
 }
 
-void AddOutput(const InferOutput& wanted, Outputs& outputs,
+void AddOutput(const InferOutput& wanted, bool batch_of_one, Outputs& outputs,
                InferAnswer& answer) {
   OutputTensor& tensor =
       wanted.is_weights ? outputs.attn_weights() : outputs.contexts();
   auto& output = *answer.header.add_outputs();
   output.set_name(wanted.name());
   output.set_datatype(std::string(DatatypeName(tensor.dtype)));
+  if (batch_of_one) output.add_shape(1);
   for (const std::int64_t dim : tensor.shape.dims()) output.add_shape(dim);
   OutputTensor& raw = answer.raw.emplace_back(std::move(tensor));
   if (wanted.place.has_value()) {
@@ -117,7 +119,7 @@ InferAnswer MakeAnswer(AttendResult result, const OpenInfer& open) {
   SetMicroseconds("compute_us", result.timing.compute, answer.header);
   answer.reservation = result.outputs->reservation();
   for (const InferOutput& wanted : open.outputs) {
-    AddOutput(wanted, *result.outputs, answer);
+    AddOutput(wanted, open.batch_of_one, *result.outputs, answer);
   }
   return answer;
 }
@@ -147,6 +149,7 @@ void StartInfer(const InferenceContext& context, InferMessage message,
   held->regions = read->regions;
   held->joined_mask = std::move(read->joined_mask);
   open.outputs = std::move(read->outputs);
+  open.batch_of_one = read->batch_of_one;
   open.regions = std::move(read->regions);
   Clock::TimePoint deadline = terms.deadline;
   if (read->timeout.count() > 0 && terms.arrival + read->timeout < deadline) {

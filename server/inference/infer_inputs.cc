@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
+#include "core/model/model_registry.h"
 #include "server/inference/datatype.h"
 #include "server/inference/infer_lengths.h"
 #include "server/inference/infer_tensors.h"
@@ -89,7 +90,26 @@ void JoinMask(InferInputs& read) {
   read.joined_bytes = mask->bytes;
 }
 
-absl::Status ReadInputs(const InferMessage& message,
+// Clients that put a batch before every tensor send packed ones as a batch of
+// one, [1, tokens, ...], which several lengths tell from a padded sequence.
+bool TakePackedOut(const ServedName& served, RequestInputs& inputs) {
+  const int padded_rank = served.model == kSdpaModelName ? 4 : 3;
+  if (!inputs.queries.has_value() || inputs.q_lengths.size() < 2) return false;
+  std::vector<Shape*> shapes;
+  for (auto* tensor : {&inputs.queries, &inputs.keys, &inputs.values}) {
+    if (tensor->has_value()) shapes.push_back(&(*tensor)->view.shape);
+  }
+  for (const Shape* shape : shapes) {
+    if (shape->rank() != padded_rank || (*shape)[0] != 1) return false;
+  }
+  for (Shape* shape : shapes) {
+    const std::vector<std::int64_t>& dims = shape->dims();
+    *shape = Shape(std::vector<std::int64_t>(dims.begin() + 1, dims.end()));
+  }
+  return true;
+}
+
+absl::Status ReadInputs(const InferMessage& message, const ServedName& served,
                         const ParameterReader& parameters,
                         const SharedMemory& shared_memory, InferInputs& read) {
   ATTENTION_ASSIGN_OR_RETURN(InferTensors tensors,
@@ -106,6 +126,7 @@ absl::Status ReadInputs(const InferMessage& message,
   ATTENTION_ASSIGN_OR_RETURN(
       inputs.kv_lengths,
       ReadLengths("kv_lengths", tensors[InputName::kKvLengths], parameters));
+  read.batch_of_one = TakePackedOut(served, inputs);
   read.regions = std::move(tensors.regions);
   JoinMask(read);
   return absl::OkStatus();
@@ -147,7 +168,7 @@ absl::StatusOr<InferInputs> ReadInferInputs(const InferMessage& message,
   const ParameterReader parameters("request", message.header.parameters());
   ATTENTION_RETURN_IF_ERROR(ReadOptions(parameters, served, read));
   ATTENTION_RETURN_IF_ERROR(
-      ReadInputs(message, parameters, shared_memory, read));
+      ReadInputs(message, served, parameters, shared_memory, read));
   ATTENTION_ASSIGN_OR_RETURN(
       read.outputs, ReadOutputs(message.header, served, shared_memory));
   ATTENTION_RETURN_IF_ERROR(PlaceOutputs(read));

@@ -22,6 +22,8 @@ inline constexpr std::chrono::hours kMaxTimeout{24 * 365};
 
 struct InferInputs {
   RequestInputs inputs{};
+  // Packed tensors came as a batch of one, and so do the outputs.
+  bool batch_of_one = false;
   // At least one.
   std::vector<InferOutput> outputs{};
   // As core/engine/priority.h has it.

@@ -104,6 +104,54 @@ TEST(InferTest, OutputsComeInTheOrderOfTheRequest) {
   ExpectFloats(answer.raw[1], {3, 4, 3, 4});
 }
 
+// Packed queries of lengths 1 and 2 that attend to two and one of the keys.
+ModelInferRequest PackedRequest(std::vector<std::int64_t> shape) {
+  ModelInferRequest request = InferRequest("sdpa@weights");
+  for (const char* name : {"queries", "keys", "values"}) {
+    AddRawInput(name, "FP32", shape, RampBytes(6), request);
+  }
+  auto& parameters = *request.mutable_parameters();
+  parameters["q_lengths"].set_string_param("1,2");
+  parameters["kv_lengths"].set_string_param("2,1");
+  return request;
+}
+
+TEST(InferTest, PackedSequencesMayComeAsABatchOfOne) {
+  const Catalog catalog;
+  const InferAnswer packed = Infer(catalog, PackedRequest({3, 1, 2}));
+  ASSERT_TRUE(packed.status.ok()) << packed.status;
+  EXPECT_THAT(ShapeOf(packed.header.outputs(0)), ElementsAre(3, 1, 2));
+  EXPECT_THAT(ShapeOf(packed.header.outputs(1)), ElementsAre(4));
+
+  const InferAnswer in_batch = Infer(catalog, PackedRequest({1, 3, 1, 2}));
+  ASSERT_TRUE(in_batch.status.ok()) << in_batch.status;
+  EXPECT_THAT(ShapeOf(in_batch.header.outputs(0)), ElementsAre(1, 3, 1, 2));
+  EXPECT_THAT(ShapeOf(in_batch.header.outputs(1)), ElementsAre(1, 4));
+  EXPECT_EQ(FloatsOf(in_batch.raw[0]), FloatsOf(packed.raw[0]));
+  EXPECT_EQ(FloatsOf(in_batch.raw[1]), FloatsOf(packed.raw[1]));
+}
+
+TEST(InferTest, ABatchOfOneWithOneLengthIsPadded) {
+  const Catalog catalog;
+  ModelInferRequest request = PackedRequest({1, 3, 1, 2});
+  (*request.mutable_parameters())["q_lengths"].set_string_param("2");
+  (*request.mutable_parameters())["kv_lengths"].set_string_param("1");
+  const InferAnswer answer = Infer(catalog, request);
+  ASSERT_TRUE(answer.status.ok()) << answer.status;
+  EXPECT_THAT(ShapeOf(answer.header.outputs(1)), ElementsAre(1, 1, 3, 3));
+}
+
+TEST(InferTest, LengthsOfABatchOfOneHaveToFit) {
+  const Catalog catalog;
+  ModelInferRequest request = PackedRequest({1, 3, 1, 2});
+  (*request.mutable_parameters())["q_lengths"].set_string_param("2,2");
+  const InferAnswer answer = Infer(catalog, request);
+  EXPECT_EQ(answer.status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(answer.status.message()),
+              HasSubstr("q_lengths: lengths add up to 4, the tensor holds 3 "
+                        "tokens"));
+}
+
 TEST(InferTest, OneOutputOfTwo) {
   const Catalog catalog;
   ModelInferRequest request = OneKeyRequest("sdpa@weights");
