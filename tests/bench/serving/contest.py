@@ -134,7 +134,7 @@ class Contest:
 
     def _our_feeds(self, load: Load) -> list[tuple[str, Feed]]:
         """What this server may be fastest with, each with a title."""
-        ways = [feeds.padded, feeds.one_by_one]
+        ways = [feeds.packed, feeds.padded, feeds.one_by_one]
         return [
             (feed.title, feed)
             for way in (ways if load.case.ragged else [feeds.equal])

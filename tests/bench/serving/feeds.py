@@ -25,6 +25,8 @@ class Feed:
     # The answers to all steps, one an array, to [tokens, embed_dim].
     contexts: Callable[[list[np.ndarray]], np.ndarray]
     parameters: dict[str, str] = field(default_factory=dict)
+    # Sequences that perf_analyzer takes for one.
+    sequences_a_step: int = 1
 
 
 def _join(answers: list[np.ndarray]) -> np.ndarray:
@@ -55,6 +57,20 @@ def padded(work: Workload, model: str, clients: int) -> Feed:
         clients,
         lambda answers: work.pack_contexts(np.concatenate(answers)),
         {"q_lengths": ",".join(map(str, work.q_lengths))},
+    )
+
+
+def packed(work: Workload, model: str, clients: int) -> Feed:
+    """All sequences one after another, their lengths beside them."""
+    return Feed(
+        "packed",
+        model,
+        [{"queries": work.queries}],
+        1,
+        clients,
+        _join,
+        {"q_lengths": ",".join(map(str, work.q_lengths))},
+        work.batch,
     )
 
 

@@ -46,7 +46,7 @@ def _tensor(values: np.ndarray) -> dict:
     }
 
 
-def _measured(path: Path) -> Measured:
+def _measured(path: Path, feed: Feed) -> Measured:
     with path.open() as file:
         (row,) = csv.DictReader(file)
 
@@ -54,8 +54,9 @@ def _measured(path: Path) -> Measured:
         return sum(float(row[column]) for column in columns) / 1e6
 
     return Measured(
-        # An inference of a batch is one of its sequences.
-        sequences_per_second=float(row["Inferences/Second"]),
+        # An inference of a batch is one of its steps.
+        sequences_per_second=float(row["Inferences/Second"])
+        * feed.sequences_a_step,
         p50=seconds("p50 latency"),
         p99=seconds("p99 latency"),
         mean=seconds("Avg latency"),
@@ -97,7 +98,7 @@ class PerfAnalyzer:
         while True:
             done = self._run([*command, "-p", str(window)])
             if done.returncode == 0 and report.exists():
-                return _measured(report)
+                return _measured(report, feed)
             lines = [line for line in done.stdout.splitlines() if line.strip()]
             too_short = any(text in done.stdout for text in TOO_SHORT)
             if not too_short or window > LONGEST_WINDOW:
