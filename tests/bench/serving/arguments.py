@@ -17,9 +17,10 @@ server beside Triton, both through NVIDIA's perf_analyzer over gRPC, clients and
 server on the same two cores; one server stands still while the other one is
 measured. Triton computes in ONNX Runtime, set up in the ways of
 tests/bench/serving/repository.py, of which each load takes the fastest. A
-ragged batch goes to each server padded or one by one, whichever is faster; one
-by one, times are those of one sentence. Answers of both are compared with
-double precision first.
+ragged batch goes to each server packed where it takes that, padded or one by
+one, whichever is fastest; one by one, times are those of one sentence. Answers
+of both are compared with double precision first. perf_analyzer takes its share
+of the cores: what attention-load gets from this server stands beside it.
 """
 
 
@@ -91,7 +92,7 @@ def parse() -> argparse.Namespace:
     add("--rounds", type=_positive(int), help="how often both have a turn; 5")
     add("--seconds", type=_positive(float), help="a turn lasts; 6")
     add("--json", type=_writable, metavar="FILE", help="writes the results")
-    for program in ("engine-bench", "server", "runner", "perf-analyzer"):
+    for program in ("engine-bench", "server", "runner", "perf-analyzer", "load"):
         add(f"--{program}", type=_program, help=argparse.SUPPRESS)
     # Answers what needs neither a build nor libraries; see __main__.py.
     add("--before-build", action="store_true", help=argparse.SUPPRESS)

@@ -18,6 +18,7 @@ from safetensors.numpy import save_file
 
 from . import answers, feeds, repository, servers, table, triton_server
 from .feeds import Feed
+from .load_client import LoadClient, OwnTurn
 from .loads import LOADS, Load
 from .perf_analyzer import Measured, PerfAnalyzer
 from .results import Chosen, EngineTurn, Results, Round, Row
@@ -89,6 +90,9 @@ class Contest:
         self._perf = PerfAnalyzer(
             options.perf_analyzer, self._folder, self._cpus
         )
+        self._load_client = LoadClient(
+            options.load, self._folder, self._cpus
+        )
         self._engine = roster.our_process(
             options.runner, self._cpus, len(self._cpus), "any"
         )
@@ -125,6 +129,10 @@ class Contest:
     def _turn(self, server: Server, feed: Feed, seconds: float) -> Measured:
         with server.awake():
             return self._perf.measure(server.address, feed, seconds)
+
+    def _own_turn(self, load: Load, seconds: float) -> OwnTurn:
+        with self._ours.awake():
+            return self._load_client.measure(self._ours.address, load, seconds)
 
     def _engine_turn(self, load: Load, seconds: float) -> EngineTurn:
         answer = self._engine.ask("run", seconds=seconds, requests=load.clients)
@@ -187,6 +195,7 @@ class Contest:
                     Round(
                         self._turn(self._ours, ours.feed, seconds),
                         self._turn(self._triton, triton.feed, seconds),
+                        self._own_turn(load, seconds / 2),
                         self._engine_turn(load, seconds / 2),
                     )
                 )

@@ -18,6 +18,8 @@
    "throughput_ratio", "p99_ratio": ours to Triton's of a round,
    "engine_share": ours to the engine's of a round; each {"median", "least",
      "most"} over the rounds,
+   "own_client": {"tokens_per_second", "p50", "p99", "engine_share",
+     "added_p50"}: the same with attention-load in perf_analyzer's place,
    "added_p50": the median latency less the engine's, "added_mean": the mean
      latency less the mean computation that the server reports; seconds,
      medians over the rounds, with one client,
@@ -31,6 +33,7 @@ from statistics import median
 
 from . import loads
 from .feeds import Feed
+from .load_client import OwnTurn
 from .loads import Load
 from .perf_analyzer import Measured
 
@@ -63,6 +66,7 @@ class Round:
 
     ours: Measured
     triton: Measured
+    own: OwnTurn
     engine: EngineTurn
 
 
@@ -124,6 +128,36 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class OwnClient:
+    """How this server did with attention-load."""
+
+    tokens_per_second: float
+    p50: float
+    p99: float
+    engine_share: Spread
+    added_p50: float | None
+
+    @staticmethod
+    def of(load: Load, rounds: list[Round]) -> OwnClient:
+        tokens = load.case.tokens / len(load.case.q_lengths)
+        return OwnClient(
+            median(turn.own.tokens_per_second for turn in rounds),
+            median(turn.own.p50 for turn in rounds),
+            median(turn.own.p99 for turn in rounds),
+            Spread.of(
+                [
+                    turn.own.tokens_per_second
+                    / (turn.engine.sequences_per_second * tokens)
+                    for turn in rounds
+                ]
+            ),
+            median(turn.own.p50 - turn.engine.p50 for turn in rounds)
+            if load.clients == 1
+            else None,
+        )
+
+
+@dataclass(frozen=True)
 class Row:
     """Both servers at one load."""
 
@@ -135,6 +169,7 @@ class Row:
     throughput_ratio: Spread
     p99_ratio: Spread
     engine_share: Spread
+    own_client: OwnClient
     added_p50: float | None
     added_mean: float | None
     bars: dict[str, Bar]
@@ -183,6 +218,7 @@ class Row:
             ratio,
             tail,
             share,
+            OwnClient.of(load, rounds),
             added_p50,
             added_mean,
             bars,

@@ -62,12 +62,19 @@ def print_row(row: Row) -> None:
     _ratio("p99 ratio", row.p99_ratio, _verdict(bars["p99"], limit))
     limit = f"at least {bars['engine'].bar:g}"
     _ratio("share of engine", row.engine_share, _verdict(bars["engine"], limit))
+    own = row.own_client
+    _ratio(
+        "  attention-load",
+        own.engine_share,
+        f"p50 {own.p50 * 1e3:.2f} ms, p99 {own.p99 * 1e3:.2f} ms",
+    )
     if row.added_p50 is not None and row.added_mean is not None:
         limit = f"at most {bars['added'].bar * 1e3:g} ms"
         say(
             f"{'':{TITLE}}{'added latency':18}{row.added_p50 * 1e3:9.2f} ms"
             f"  at p50, {row.added_mean * 1e3:.2f} ms in the mean; "
             + _verdict(bars["added"], limit)
+            + f"; with attention-load {own.added_p50 * 1e3:.2f} ms"
         )
 
 
@@ -78,7 +85,9 @@ def print_end(results: Results) -> None:
         "ratios with their least and most. Share of\nengine: of what this "
         "project's engine does on the same cores without server and\nclient. "
         "Added latency: at p50 less the engine's p50, in the mean less the\n"
-        "computation that the server reports."
+        "computation that the server reports. attention-load: with this "
+        "project's client in\nperf_analyzer's place, which leaves the server "
+        "more of the cores."
     )
     errors = [
         max(row.ours.error for row in results.rows),
