@@ -36,7 +36,8 @@ class BlockPool::Shelf {
 
   void Put(AlignedBuffer block) ABSL_LOCKS_EXCLUDED(mutex_) {
     const std::size_t size = block.size_bytes();
-    if (size > max_bytes_) return;
+    // Empty: there was no memory for it.
+    if (size == 0 || size > max_bytes_) return;
     // A kernel that refuses leaves the pages where they are.
     madvise(block.bytes(), size, MADV_FREE);
     MutexLock lock(mutex_);
