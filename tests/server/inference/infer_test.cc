@@ -105,7 +105,7 @@ TEST(InferTest, OutputsComeInTheOrderOfTheRequest) {
 }
 
 // Packed queries of lengths 1 and 2 that attend to two and one of the keys.
-ModelInferRequest PackedRequest(std::vector<std::int64_t> shape) {
+ModelInferRequest PackedRequest(const std::vector<std::int64_t>& shape) {
   ModelInferRequest request = InferRequest("sdpa@weights");
   for (const char* name : {"queries", "keys", "values"}) {
     AddRawInput(name, "FP32", shape, RampBytes(6), request);
