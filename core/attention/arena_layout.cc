@@ -1,8 +1,9 @@
 #include "core/attention/arena_layout.h"
 
 #include <algorithm>
-#include <iterator>
 #include <numeric>
+
+#include "core/base/round_up.h"
 
 namespace attention {
 namespace {

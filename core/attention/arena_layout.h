@@ -17,10 +17,6 @@
 
 namespace attention {
 
-constexpr std::int64_t RoundUp(std::int64_t value, std::int64_t multiple) {
-  return (value + multiple - 1) / multiple * multiple;
-}
-
 // Where heads of all rows of a batch lie in the arena: as the projection leaves
 // them, one chunk of its columns after another, each [rows, its columns]. A
 // chunk holds whole heads. Offsets and columns are lanes (see tile_product.h).

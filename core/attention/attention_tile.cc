@@ -13,6 +13,7 @@
 #include "core/attention/scale_rows.h"
 #include "core/attention/softmax.h"
 #include "core/attention/tile_product.h"
+#include "core/base/round_up.h"
 
 namespace attention {
 namespace {

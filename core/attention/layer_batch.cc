@@ -10,6 +10,7 @@
 #include "core/attention/attention_tile.h"
 #include "core/attention/bf16_rows.h"
 #include "core/attention/pack.h"
+#include "core/base/round_up.h"
 #include "core/base/status_macros.h"
 
 namespace attention {

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <map>
 
+#include "core/base/round_up.h"
+
 namespace attention {
 namespace {
 

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <new>
 
+#include "core/base/round_up.h"
+
 namespace attention {
 namespace {
 
@@ -17,8 +19,7 @@ void AlignedBuffer::Reserve(std::size_t bytes) {
   Free();
   const std::size_t alignment =
       bytes >= kHugePageBytes ? kHugePageBytes : kCacheLine;
-  const std::size_t rounded =
-      (bytes + kCacheLine - 1) / kCacheLine * kCacheLine;
+  const std::size_t rounded = RoundUp(bytes, kCacheLine);
   if (posix_memalign(&data_, alignment, rounded) != 0) {
     data_ = nullptr;
     throw std::bad_alloc();

@@ -7,6 +7,7 @@
 
 #include "core/base/aligned_buffer.h"
 #include "core/base/mutex.h"
+#include "core/base/round_up.h"
 
 namespace attention {
 
@@ -80,8 +81,7 @@ std::shared_ptr<std::byte[]> BlockPool::Take(std::size_t bytes) {
     return std::make_shared_for_overwrite<std::byte[]>(bytes);
   }
   // Whole pages, so that the kernel has none to split.
-  const std::size_t rounded =
-      (bytes + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
+  const std::size_t rounded = RoundUp(bytes, kHugePageBytes);
   auto block = std::make_shared<Block>(shelf_);
   block->memory = shelf_->Find(rounded);
   block->memory.Reserve(rounded);

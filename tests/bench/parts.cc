@@ -17,6 +17,7 @@
 #include "core/attention/softmax.h"
 #include "core/attention/tile_product.h"
 #include "core/base/aligned_buffer.h"
+#include "core/base/round_up.h"
 #include "tests/bench/fma_peak.h"
 
 namespace attention {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/attention/isa.h"
+#include "core/base/round_up.h"
 #include "tests/support/kernel_comparison.h"
 #include "tests/support/random_attention.h"
 
