@@ -128,11 +128,13 @@ class Layouter {
 
   // The first kind that reads the same rows.
   TileKind SameAs(TileKind kind) const {
-    return *std::find_if(
-        std::begin(kInputKinds), std::end(kInputKinds), [&](TileKind earlier) {
-          return earlier == kind || (SameWidth(earlier, kind) &&
-                                     SameInputs(sequences_, earlier, kind));
-        });
+    for (const TileKind earlier : kInputKinds) {
+      if (earlier == kind) break;
+      if (SameWidth(earlier, kind) && SameInputs(sequences_, earlier, kind)) {
+        return earlier;
+      }
+    }
+    return kind;
   }
 
   const AttentionSpec& spec_;
