@@ -459,6 +459,7 @@ TEST(TimedServiceTest, ServesTlsByName) {
   const TimedService service({.tls = ServerTls()});
   const std::string localhost = absl::StrCat("localhost:", service.port());
   EXPECT_TRUE(Attend(Connect(localhost, Trusting("ca.pem"))).ok());
+  EXPECT_EQ(service.call_count(), 1);
 }
 
 TEST(TimedServiceTest, WantsACertificateOfItsClients) {
