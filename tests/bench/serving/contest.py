@@ -17,6 +17,7 @@ from peers.workload import Workload
 from safetensors.numpy import save_file
 
 from . import answers, feeds, repository, servers, table, triton_server
+from .client_program import ClientProgram
 from .feeds import Feed
 from .load_client import LoadClient, OwnTurn
 from .loads import LOADS, Load
@@ -88,10 +89,10 @@ class Contest:
             for name, load in cases.items()
         }
         self._perf = PerfAnalyzer(
-            options.perf_analyzer, self._folder, self._cpus
+            ClientProgram(options.perf_analyzer, self._folder, self._cpus)
         )
         self._load_client = LoadClient(
-            options.load, self._folder, self._cpus
+            ClientProgram(options.load, self._folder, self._cpus)
         )
         self._engine = roster.our_process(
             options.runner, self._cpus, len(self._cpus), "any"

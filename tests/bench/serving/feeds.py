@@ -40,6 +40,10 @@ def _sequences(work: Workload) -> list[np.ndarray]:
     return np.split(work.queries, ends[:-1])
 
 
+def _lengths(work: Workload) -> dict[str, str]:
+    return {"q_lengths": ",".join(map(str, work.q_lengths))}
+
+
 def equal(work: Workload, model: str, clients: int) -> Feed:
     """Sequences of one length, all in one request."""
     steps = [{"queries": rows} for rows in _sequences(work)]
@@ -56,7 +60,7 @@ def padded(work: Workload, model: str, clients: int) -> Feed:
         work.batch,
         clients,
         lambda answers: work.pack_contexts(np.concatenate(answers)),
-        {"q_lengths": ",".join(map(str, work.q_lengths))},
+        _lengths(work),
     )
 
 
@@ -69,7 +73,7 @@ def packed(work: Workload, model: str, clients: int) -> Feed:
         1,
         clients,
         _join,
-        {"q_lengths": ",".join(map(str, work.q_lengths))},
+        _lengths(work),
         work.batch,
     )
 

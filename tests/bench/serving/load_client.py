@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 
+from .client_program import ClientProgram
 from .loads import Load
 from .servers import ServerError
 
@@ -24,31 +22,21 @@ class OwnTurn:
 
 
 class LoadClient:
-    """Not thread-safe: its files in `folder` are used again and again."""
+    """attention-load, run by `program`."""
 
-    def __init__(self, program: Path, folder: Path, cpus: list[int]) -> None:
+    def __init__(self, program: ClientProgram) -> None:
         self._program = program
-        self._folder = folder
-        self._cpus = cpus
 
     def measure(self, address: str, load: Load, seconds: float) -> OwnTurn:
         """Over the Open Inference Protocol, as perf_analyzer does it."""
-        report = self._folder / "own.json"
+        report = self._program.folder / "own.json"
         report.unlink(missing_ok=True)
-        command = [str(self._program), "run", "--target", address]
+        command = ["run", "--target", address]
         command += ["--protocol", "oip", "--workload", self._workload(load)]
         command += ["--concurrency", str(load.clients)]
         command += ["--warm-up", str(WARM_UP_SECONDS)]
         command += ["--duration", str(seconds), "--json", str(report)]
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            preexec_fn=lambda: os.sched_setaffinity(0, self._cpus),
-        )
+        done = self._program.run(command)
         if done.returncode != 0 or not report.exists():
             lines = done.stdout.splitlines()[-10:]
             raise ServerError(
@@ -62,14 +50,15 @@ class LoadClient:
         )
 
     def _workload(self, load: Load) -> str:
+        folder = self._program.folder
         lengths = list(load.case.q_lengths)
-        (self._folder / "lengths.txt").write_text("\n".join(map(str, lengths)))
+        (folder / "lengths.txt").write_text("\n".join(map(str, lengths)))
         mix = {
             "model": load.case.name,
             "batch": len(lengths),
             "lengths": {"file": "lengths.txt"},
             "packed": load.case.ragged,
         }
-        path = self._folder / "workload.json"
+        path = folder / "workload.json"
         path.write_text(json.dumps({"mixes": [mix]}))
         return str(path)

@@ -28,6 +28,11 @@ class Load:
     # At least so many times Triton's throughput.
     throughput_bar: float
 
+    @property
+    def tokens_a_sequence(self) -> float:
+        """On average."""
+        return self.case.tokens / len(self.case.q_lengths)
+
 
 LOADS = (
     Load("b1-c1", "1 x 128  E768, 1 client", _CASES["b1-s128-e768"], 1, 1.8),

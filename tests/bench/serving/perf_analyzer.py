@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import csv
 import json
-import os
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from .client_program import ClientProgram
 from .feeds import Feed
 
 # It measures in windows and reports the last three together.
@@ -66,24 +65,22 @@ def _measured(path: Path, feed: Feed) -> Measured:
 
 
 class PerfAnalyzer:
-    """Not thread-safe: its files in `folder` are used again and again."""
+    """perf_analyzer, run by `program`."""
 
-    def __init__(self, program: Path, folder: Path, cpus: list[int]) -> None:
+    def __init__(self, program: ClientProgram) -> None:
         self._program = program
-        self._folder = folder
-        self._cpus = cpus
 
     def measure(self, address: str, feed: Feed, seconds: float) -> Measured:
         """Longer, where in such a time too few requests end."""
-        data = self._folder / "data.json"
+        data = self._program.folder / "data.json"
         steps = [
             {name: _tensor(values) for name, values in step.items()}
             for step in feed.steps
         ]
         data.write_text(json.dumps({"data": steps}))
-        report = self._folder / "report.csv"
+        report = self._program.folder / "report.csv"
         report.unlink(missing_ok=True)
-        command = [str(self._program), "-i", "grpc", "-u", address]
+        command = ["-i", "grpc", "-u", address]
         command += ["-m", feed.model, "-b", str(feed.batch)]
         command += ["--input-data", str(data)]
         command += ["--concurrency-range", str(feed.concurrency)]
@@ -96,7 +93,7 @@ class PerfAnalyzer:
         command += ["-f", str(report), "--verbose-csv"]
         window = round(1000 * seconds / WINDOWS)
         while True:
-            done = self._run([*command, "-p", str(window)])
+            done = self._program.run([*command, "-p", str(window)])
             if done.returncode == 0 and report.exists():
                 return _measured(report, feed)
             lines = [line for line in done.stdout.splitlines() if line.strip()]
@@ -107,14 +104,3 @@ class PerfAnalyzer:
                     + "".join(f"\n  {line}" for line in lines[-10:])
                 )
             window *= 2
-
-    def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            preexec_fn=lambda: os.sched_setaffinity(0, self._cpus),
-        )

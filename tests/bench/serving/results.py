@@ -112,11 +112,10 @@ class Entry:
             return median(getattr(turn, name) for turn in turns)
 
         sequences = middle("sequences_per_second")
-        tokens = load.case.tokens / len(load.case.q_lengths)
         return Entry(
             setup=chosen.setup,
             sequences_per_second=sequences,
-            tokens_per_second=sequences * tokens,
+            tokens_per_second=sequences * load.tokens_a_sequence,
             p50=middle("p50"),
             p99=middle("p99"),
             mean=middle("mean"),
@@ -139,7 +138,6 @@ class OwnClient:
 
     @staticmethod
     def of(load: Load, rounds: list[Round]) -> OwnClient:
-        tokens = load.case.tokens / len(load.case.q_lengths)
         return OwnClient(
             median(turn.own.tokens_per_second for turn in rounds),
             median(turn.own.p50 for turn in rounds),
@@ -147,7 +145,8 @@ class OwnClient:
             Spread.of(
                 [
                     turn.own.tokens_per_second
-                    / (turn.engine.sequences_per_second * tokens)
+                    / turn.engine.sequences_per_second
+                    / load.tokens_a_sequence
                     for turn in rounds
                 ]
             ),
