@@ -1,19 +1,23 @@
 #include "server/grpc_listener.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <chrono>
 #include <future>
-#include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "grpc/grpc.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
-#include "server/base/address.h"
 #include "server/base/library_logs.h"
 #include "server/inference/inference_service.h"
+#include "server/net/acceptor.h"
+#include "server/net/file_descriptor.h"
+#include "server/net/listening_sockets.h"
 #include "server/typed/attention_service.h"
 
 namespace attention {
@@ -36,9 +40,6 @@ void Configure(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_request_bytes));
   // convert_outputs.h has limited the tensors before they were computed.
   builder.SetMaxSendMessageSize(-1);
-  // Two servers on one port would each get half of the connections; a port in
-  // use is an error instead.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
       kMinPingIntervalMs);
@@ -66,10 +67,15 @@ class GrpcListener::Impl {
   int port() const { return port_; }
 
  private:
+  absl::Status Listen(const ServerOptions& options);
+  void Serve(net::FileDescriptor socket);
+
   // Destroyed after the server that calls it.
   AttentionService attention_;
   oip::InferenceService inference_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> connections_;
+  std::unique_ptr<net::Acceptor> acceptor_;
   // grpc::Server::Shutdown, which returns when the last call has ended.
   std::future<void> closing_;
   int port_ = 0;
@@ -79,23 +85,48 @@ absl::Status GrpcListener::Impl::Start(const ServerOptions& options) {
   RouteLibraryLogs();
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  const std::string address = JoinAddress(options.host, options.grpc_port);
   grpc::ServerBuilder builder;
   Configure(options, builder);
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port_);
+  connections_ = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      grpc::InsecureServerCredentials());
   builder.RegisterService(&attention_);
   builder.RegisterService(&inference_);
   server_ = builder.BuildAndStart();
-  if (server_ == nullptr || port_ <= 0) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "--grpc-port: cannot listen on ", address,
-        "; the port is in use or the address is not of this machine, choose "
-        "another, or 0 for any free port"));
+  if (server_ == nullptr) {
+    return absl::ResourceExhaustedError(
+        "gRPC: could not start; the system has no threads or files left");
   }
-  // gRPC's own health service begins with SERVING: a probe may see that for the
-  // moment until here. Nothing fails then, a first request is only slower.
+  // gRPC's own health service begins with SERVING.
   SetServing(false);
+  return Listen(options);
+}
+
+absl::Status GrpcListener::Impl::Listen(const ServerOptions& options) {
+  ATTENTION_ASSIGN_OR_RETURN(
+      net::ListeningSockets listening,
+      net::Listen("--grpc-port", options.host, options.grpc_port));
+  port_ = listening.port;
+  // HTTP/2 has no word for a client that is one too many: it reads the end of
+  // the connection, and tries again later.
+  acceptor_ = std::make_unique<net::Acceptor>(
+      std::move(listening.sockets), "",
+      [this](net::FileDescriptor& socket, const sockaddr_storage&, socklen_t) {
+        Serve(std::move(socket));
+        return true;
+      });
+  acceptor_->Start();
   return absl::OkStatus();
+}
+
+void GrpcListener::Impl::Serve(net::FileDescriptor socket) {
+  // As gRPC does it: an answer's last piece waits for nothing.
+  const int on = 1;
+  setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
+      connection;
+  connection.fd = socket.release();
+  connections_->HandleNewConnection(&connection);
 }
 
 void GrpcListener::Impl::SetServing(bool serving) {
@@ -111,6 +142,7 @@ void GrpcListener::Impl::SetServing(bool serving) {
 }
 
 void GrpcListener::Impl::CloseConnections() {
+  if (acceptor_ != nullptr) acceptor_->Close();
   closing_ = std::async(std::launch::async, [this] { server_->Shutdown(); });
 }
 
@@ -118,10 +150,11 @@ void GrpcListener::Impl::Shutdown() {
   if (server_ == nullptr) return;
   if (!closing_.valid()) CloseConnections();
   // Somebody may still watch our health, which gRPC would wait for. Again and
-  // again, as the other thread may not have closed the port yet.
+  // again, as the other thread may not have begun yet.
   do {
     grpc_server_cancel_all_calls(server_->c_server());
   } while (closing_.wait_for(kCancelInterval) == std::future_status::timeout);
+  acceptor_.reset();
   server_.reset();
 }
 

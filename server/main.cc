@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/base/file_limit.h"
 #include "server/base/log.h"
 #include "server/base/malloc_tuning.h"
 #include "server/base/signals.h"
@@ -34,6 +35,7 @@ int main(int argc, char** argv) {
   }
   const auto started = std::chrono::steady_clock::now();
   attention::TuneMalloc();
+  attention::RaiseFileLimit();
   attention::StopSignals signals;
   attention::ConfigureLog(flags.options.log_level, flags.options.log_format);
 

@@ -80,8 +80,8 @@ ConnectionLoop::~ConnectionLoop() {
   thread_.join();
 }
 
-void ConnectionLoop::Add(FileDescriptor socket, const sockaddr_storage& peer,
-                         socklen_t peer_size) {
+void ConnectionLoop::Add(net::FileDescriptor socket,
+                         const sockaddr_storage& peer, socklen_t peer_size) {
   {
     MutexLock lock(mutex_);
     added_.push_back(

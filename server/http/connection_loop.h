@@ -14,7 +14,7 @@
 #include "core/base/mutex.h"
 #include "microhttpd.h"
 #include "server/http/exchange.h"
-#include "server/http/file_descriptor.h"
+#include "server/net/file_descriptor.h"
 
 namespace attention::http {
 
@@ -39,12 +39,12 @@ class ConnectionLoop {
   ConnectionLoop& operator=(const ConnectionLoop&) = delete;
 
   // Serves `socket`, which does not block.
-  void Add(FileDescriptor socket, const sockaddr_storage& peer,
+  void Add(net::FileDescriptor socket, const sockaddr_storage& peer,
            socklen_t peer_size) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   struct Connection {
-    FileDescriptor socket;
+    net::FileDescriptor socket;
     sockaddr_storage peer;
     socklen_t peer_size;
   };
@@ -62,7 +62,7 @@ class ConnectionLoop {
 
   const std::function<void()> on_closed_;
   // Whoever changes something from outside writes to it.
-  const FileDescriptor wake_;
+  const net::FileDescriptor wake_;
   ExchangeContext context_;
   std::unique_ptr<MHD_Daemon, StopDaemon> daemon_;
   std::atomic<bool> ending_ = false;

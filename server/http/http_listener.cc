@@ -10,12 +10,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
-#include "server/http/acceptor.h"
 #include "server/http/connection_loop.h"
 #include "server/http/error_response.h"
 #include "server/http/exchange.h"
-#include "server/http/file_descriptor.h"
-#include "server/http/listening_sockets.h"
+#include "server/net/acceptor.h"
+#include "server/net/file_descriptor.h"
+#include "server/net/listening_sockets.h"
 
 namespace attention::http {
 namespace {
@@ -61,7 +61,7 @@ class HttpListener::Impl {
   int port() const { return port_; }
 
  private:
-  bool OnConnection(FileDescriptor& socket, const sockaddr_storage& peer,
+  bool OnConnection(net::FileDescriptor& socket, const sockaddr_storage& peer,
                     socklen_t peer_size);
 
   const int max_connections_;
@@ -69,7 +69,7 @@ class HttpListener::Impl {
   OpenExchanges open_;
   ExchangeContext context_;
   // Outlives the loops, whose connections may linger there.
-  std::unique_ptr<Acceptor> acceptor_;
+  std::unique_ptr<net::Acceptor> acceptor_;
   std::vector<std::unique_ptr<ConnectionLoop>> loops_;
   // Of the acceptor's thread: the loop that gets the next connection.
   std::size_t next_loop_ = 0;
@@ -87,12 +87,13 @@ HttpListener::Impl::Impl(const ListenerOptions& options, Handler handler)
 }
 
 absl::Status HttpListener::Impl::Start(const ListenerOptions& options) {
-  ATTENTION_ASSIGN_OR_RETURN(ListeningSockets listening,
-                             Listen(options.host, options.port));
+  ATTENTION_ASSIGN_OR_RETURN(
+      net::ListeningSockets listening,
+      net::Listen("--http-port", options.host, options.port));
   port_ = listening.port;
-  acceptor_ = std::make_unique<Acceptor>(
+  acceptor_ = std::make_unique<net::Acceptor>(
       std::move(listening.sockets), TooManyConnections(max_connections_),
-      [this](FileDescriptor& socket, const sockaddr_storage& peer,
+      [this](net::FileDescriptor& socket, const sockaddr_storage& peer,
              socklen_t peer_size) {
         return OnConnection(socket, peer, peer_size);
       });
@@ -106,7 +107,7 @@ absl::Status HttpListener::Impl::Start(const ListenerOptions& options) {
   return absl::OkStatus();
 }
 
-bool HttpListener::Impl::OnConnection(FileDescriptor& socket,
+bool HttpListener::Impl::OnConnection(net::FileDescriptor& socket,
                                       const sockaddr_storage& peer,
                                       socklen_t peer_size) {
   if (connections_.load() >= max_connections_) return false;

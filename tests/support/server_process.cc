@@ -1,6 +1,7 @@
 #include "tests/support/server_process.h"
 
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -88,6 +89,12 @@ double ServerProcess::CpuSeconds() const {
 
 void ServerProcess::Signal(int signal_number) const {
   kill(pid_, signal_number);
+}
+
+void ServerProcess::LimitFiles(int max_files) const {
+  const auto files = static_cast<rlim_t>(max_files);
+  const rlimit limit = {.rlim_cur = files, .rlim_max = files};
+  prlimit(pid_, RLIMIT_NOFILE, &limit, nullptr);
 }
 
 int ServerProcess::Wait() {

@@ -33,6 +33,9 @@ class ServerProcess {
 
   void Signal(int signal_number) const;
 
+  // Lets it open no more than so many files.
+  void LimitFiles(int max_files) const;
+
   // Waits for its end. The exit code, or 1000 and the number of the signal that
   // ended it.
   int Wait();

@@ -31,7 +31,7 @@ std::string HttpAnswer::Header(absl::string_view name) const {
 HttpClient::HttpClient(int port, const std::string& host) {
   const bool ipv6 = absl::StrContains(host, ':');
   const auto network_port = htons(static_cast<std::uint16_t>(port));
-  socket_ = FileDescriptor(
+  socket_ = net::FileDescriptor(
       socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const timeval patience{.tv_sec = 60, .tv_usec = 0};
   setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience,
@@ -104,7 +104,7 @@ bool HttpClient::SeesEnd() {
 
 void HttpClient::CloseSending() { shutdown(socket_.get(), SHUT_WR); }
 
-void HttpClient::Close() { socket_ = FileDescriptor(); }
+void HttpClient::Close() { socket_ = net::FileDescriptor(); }
 
 void HttpClient::Reset() {
   const linger at_once{.l_onoff = 1, .l_linger = 0};

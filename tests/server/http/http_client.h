@@ -6,7 +6,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "server/http/file_descriptor.h"
+#include "server/net/file_descriptor.h"
 
 namespace attention::http {
 
@@ -48,7 +48,7 @@ class HttpClient {
   // What is there or comes next, "" at the end.
   std::string Receive(std::size_t max);
 
-  FileDescriptor socket_;
+  net::FileDescriptor socket_;
   bool connected_ = false;
   std::string received_;
 };

@@ -1,12 +1,16 @@
-#include "server/http/acceptor.h"
+#include "server/net/acceptor.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <utility>
 
-namespace attention::http {
+#include "server/base/file_limit.h"
+#include "server/base/log.h"
+
+namespace attention::net {
 namespace {
 
 // How often it looks at lingering connections that stay silent, and whether the
@@ -21,6 +25,7 @@ Acceptor::Acceptor(std::vector<FileDescriptor> listening, std::string refusal,
                    OnConnection on_connection)
     : refusal_(std::move(refusal)),
       on_connection_(std::move(on_connection)),
+      max_descriptor_(MaxConnectionDescriptor()),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       listening_(std::move(listening)) {}
 
@@ -85,7 +90,11 @@ void Acceptor::AcceptAll() {
                                     reinterpret_cast<sockaddr*>(&peer),
                                     &peer_size, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (socket.get() >= 0) {
-        if (!on_connection_(socket, peer, peer_size)) Refuse(socket);
+        // The system gives the lowest descriptor that is free.
+        if (socket.get() >= max_descriptor_ ||
+            !on_connection_(socket, peer, peer_size)) {
+          Refuse(socket);
+        }
         continue;
       }
       if (errno == EAGAIN) break;
@@ -94,6 +103,7 @@ void Acceptor::AcceptAll() {
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
           errno == ENOMEM) {
         out_of_sockets_ = true;
+        WarnOfTooMany();
         return;
       }
     }
@@ -101,10 +111,19 @@ void Acceptor::AcceptAll() {
 }
 
 void Acceptor::Refuse(const FileDescriptor& socket) {
+  WarnOfTooMany();
+  if (refusal_.empty()) return;
   send(socket.get(), refusal_.data(), refusal_.size(),
        MSG_NOSIGNAL | MSG_DONTWAIT);
   shutdown(socket.get(), SHUT_WR);
   lingering_.Add(socket.get());
+}
+
+// Once: whoever opens too many connections should not fill the log as well.
+void Acceptor::WarnOfTooMany() {
+  if (std::exchange(has_warned_, true)) return;
+  Log(LogLevel::kWarning, "too_many_connections",
+      {{"max_descriptor", std::int64_t{max_descriptor_}}});
 }
 
 void Acceptor::Wake() const { eventfd_write(wake_.get(), 1); }
@@ -120,4 +139,4 @@ void Acceptor::SetState(State state) {
   changed_.notify_all();
 }
 
-}  // namespace attention::http
+}  // namespace attention::net

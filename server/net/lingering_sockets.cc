@@ -1,4 +1,4 @@
-#include "server/http/lingering_sockets.h"
+#include "server/net/lingering_sockets.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -10,7 +10,9 @@
 #include <iterator>
 #include <utility>
 
-namespace attention::http {
+#include "server/base/file_limit.h"
+
+namespace attention::net {
 namespace {
 
 constexpr std::size_t kMaxSockets = 256;
@@ -38,7 +40,7 @@ void LingeringSockets::Add(int socket) {
   MutexLock lock(mutex_);
   if (sockets_.size() >= kMaxSockets) return;
   FileDescriptor copy(fcntl(socket, F_DUPFD_CLOEXEC, 0));
-  if (copy.get() < 0) return;
+  if (copy.get() < 0 || copy.get() >= MaxConnectionDescriptor()) return;
   sockets_.push_back({.socket = std::move(copy),
                       .until = std::chrono::steady_clock::now() + kMaxTime});
 }
@@ -66,4 +68,4 @@ void LingeringSockets::Serve() {
   std::move(serving.begin(), serving.end(), std::back_inserter(sockets_));
 }
 
-}  // namespace attention::http
+}  // namespace attention::net

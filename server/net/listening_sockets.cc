@@ -1,4 +1,4 @@
-#include "server/http/listening_sockets.h"
+#include "server/net/listening_sockets.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,7 +15,7 @@
 #include "absl/strings/strip.h"
 #include "server/base/address.h"
 
-namespace attention::http {
+namespace attention::net {
 namespace {
 
 constexpr int kTries = 10;
@@ -95,19 +96,29 @@ bool BindAll(const addrinfo* addresses, ListeningSockets& listening) {
   return !listening.sockets.empty();
 }
 
-}  // namespace
-
-absl::StatusOr<ListeningSockets> Listen(const std::string& host, int port) {
+std::optional<ListeningSockets> ListenOn(const std::string& host, int port) {
   const Addresses addresses = Resolve(host);
   // A port that is free for one address of a host may not be for another.
   for (int i = 0; i < (port == 0 ? kTries : 1); ++i) {
     ListeningSockets listening{.port = port};
     if (BindAll(addresses.get(), listening)) return listening;
   }
+  return std::nullopt;
+}
+
+}  // namespace
+
+absl::StatusOr<ListeningSockets> Listen(absl::string_view flag,
+                                        const std::string& host, int port) {
+  std::optional<ListeningSockets> listening;
+  // A machine without IPv6 has IPv4 alone.
+  if (host == "0.0.0.0") listening = ListenOn("::", port);
+  if (!listening.has_value()) listening = ListenOn(host, port);
+  if (listening.has_value()) return *std::move(listening);
   return absl::FailedPreconditionError(absl::StrCat(
-      "--http-port: cannot listen on ", JoinAddress(host, port),
+      flag, ": cannot listen on ", JoinAddress(host, port),
       "; the port is in use or the address is not of this machine, choose "
       "another, or 0 for any free port"));
 }
 
-}  // namespace attention::http
+}  // namespace attention::net

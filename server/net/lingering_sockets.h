@@ -1,7 +1,7 @@
 // Connections that are answered for the last time while their client may still
 // be sending.
-#ifndef SERVER_HTTP_LINGERING_SOCKETS_H_
-#define SERVER_HTTP_LINGERING_SOCKETS_H_
+#ifndef SERVER_NET_LINGERING_SOCKETS_H_
+#define SERVER_NET_LINGERING_SOCKETS_H_
 
 #include <poll.h>
 
@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "core/base/mutex.h"
-#include "server/http/file_descriptor.h"
+#include "server/net/file_descriptor.h"
 
-namespace attention::http {
+namespace attention::net {
 
 // A connection that is closed while data arrives is reset, and a client that
 // sees that while it sends may never read why. What it still sends is dropped
@@ -19,7 +19,7 @@ namespace attention::http {
 class LingeringSockets {
  public:
   // Keeps the connection of `socket`, which the caller closes all the same.
-  // Nothing happens when too many linger already.
+  // Nothing happens when too many linger already or files are short.
   void Add(int socket) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Appends what poll() is to wait for.
@@ -39,6 +39,6 @@ class LingeringSockets {
   std::vector<Lingering> sockets_ ABSL_GUARDED_BY(mutex_);
 };
 
-}  // namespace attention::http
+}  // namespace attention::net
 
-#endif  // SERVER_HTTP_LINGERING_SOCKETS_H_
+#endif  // SERVER_NET_LINGERING_SOCKETS_H_

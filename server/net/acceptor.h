@@ -1,6 +1,6 @@
 // The thread that takes new connections, and lets those go that end badly.
-#ifndef SERVER_HTTP_ACCEPTOR_H_
-#define SERVER_HTTP_ACCEPTOR_H_
+#ifndef SERVER_NET_ACCEPTOR_H_
+#define SERVER_NET_ACCEPTOR_H_
 
 #include <sys/socket.h>
 
@@ -11,14 +11,17 @@
 #include <vector>
 
 #include "core/base/mutex.h"
-#include "server/http/file_descriptor.h"
-#include "server/http/lingering_sockets.h"
+#include "server/net/file_descriptor.h"
+#include "server/net/lingering_sockets.h"
 
-namespace attention::http {
+namespace attention::net {
 
-// Not left to libmicrohttpd, whose connections above the limit get no answer,
-// and which may abort the process when it is to close the port under load
-// (MHD_quiesce_daemon, 0.9.75). Thread-safe.
+// Takes connections itself, as both protocols' libraries have trouble with it:
+// gRPC 1.51 never accepts again once the process was out of files;
+// libmicrohttpd gives connections above its limit no answer, and may abort the
+// process when it is to close the port under load (MHD_quiesce_daemon, 0.9.75).
+// The last files are kept free: a connection that would take one of them is
+// too many. Thread-safe.
 class Acceptor {
  public:
   // On the acceptor's thread. Takes the socket, which does not block, or leaves
@@ -27,7 +30,7 @@ class Acceptor {
       std::function<bool(FileDescriptor& socket, const sockaddr_storage& peer,
                          socklen_t peer_size)>;
 
-  // `refusal`: what connections that are too many read.
+  // `refusal`: what connections that are too many read; may be empty.
   Acceptor(std::vector<FileDescriptor> listening, std::string refusal,
            OnConnection on_connection);
   // As Close(), and lets all that lingers go.
@@ -52,16 +55,19 @@ class Acceptor {
   void Run();
   void AcceptAll();
   void Refuse(const FileDescriptor& socket);
+  void WarnOfTooMany();
   void Wake() const;
   State state() const ABSL_LOCKS_EXCLUDED(mutex_);
   void SetState(State state) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const std::string refusal_;
   const OnConnection on_connection_;
+  const int max_descriptor_;
   const FileDescriptor wake_;
   // Of the thread.
   std::vector<FileDescriptor> listening_;
   bool out_of_sockets_ = false;
+  bool has_warned_ = false;
   LingeringSockets lingering_;
   mutable Mutex mutex_;
   std::condition_variable_any changed_;
@@ -69,6 +75,6 @@ class Acceptor {
   std::thread thread_;
 };
 
-}  // namespace attention::http
+}  // namespace attention::net
 
-#endif  // SERVER_HTTP_ACCEPTOR_H_
+#endif  // SERVER_NET_ACCEPTOR_H_

@@ -1,12 +1,12 @@
 // A file descriptor with an owner.
-#ifndef SERVER_HTTP_FILE_DESCRIPTOR_H_
-#define SERVER_HTTP_FILE_DESCRIPTOR_H_
+#ifndef SERVER_NET_FILE_DESCRIPTOR_H_
+#define SERVER_NET_FILE_DESCRIPTOR_H_
 
 #include <unistd.h>
 
 #include <utility>
 
-namespace attention::http {
+namespace attention::net {
 
 class FileDescriptor {
  public:
@@ -33,6 +33,6 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
-}  // namespace attention::http
+}  // namespace attention::net
 
-#endif  // SERVER_HTTP_FILE_DESCRIPTOR_H_
+#endif  // SERVER_NET_FILE_DESCRIPTOR_H_
