@@ -38,6 +38,8 @@ constexpr std::chrono::milliseconds kCancelInterval{20};
 
 void Configure(const ServerOptions& options, grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_request_bytes));
+  // compressed_message.h does it, with a limit.
+  builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
   // convert_outputs.h has limited the tensors before they were computed.
   builder.SetMaxSendMessageSize(-1);
   builder.AddChannelArgument(

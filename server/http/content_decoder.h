@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "server/base/inflater.h"
 #include "server/http/request_body.h"
 
 namespace attention::http {
@@ -22,11 +23,6 @@ class ContentDecoder {
   static absl::StatusOr<std::unique_ptr<ContentDecoder>> Create(
       absl::string_view encoding);
 
-  ~ContentDecoder();
-
-  ContentDecoder(const ContentDecoder&) = delete;
-  ContentDecoder& operator=(const ContentDecoder&) = delete;
-
   // Appends what `data` stands for. InvalidArgument when that is not in the
   // encoding, and the errors of `body`.
   absl::Status Decode(std::span<const std::byte> data, RequestBody& body);
@@ -35,11 +31,9 @@ class ContentDecoder {
   absl::Status Finish() const;
 
  private:
-  struct Stream;
+  explicit ContentDecoder(std::unique_ptr<Inflater> inflater);
 
-  explicit ContentDecoder(std::unique_ptr<Stream> stream);
-
-  const std::unique_ptr<Stream> stream_;
+  const std::unique_ptr<Inflater> inflater_;
 };
 
 }  // namespace attention::http

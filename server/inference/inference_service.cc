@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/string_view.h"
+#include "core/base/status_macros.h"
 #include "server/inference/describe_model.h"
 #include "server/inference/describe_server.h"
 #include "server/inference/infer.h"
@@ -13,6 +14,7 @@
 #include "server/inference/repository.h"
 #include "server/inference/statistics.h"
 #include "server/request/attend.h"
+#include "server/request/compressed_message.h"
 #include "server/request/grpc_status.h"
 #include "server/request/request_stream.h"
 #include "server/request/unary_call.h"
@@ -20,10 +22,17 @@
 namespace attention::oip {
 namespace {
 
+absl::StatusOr<InferMessage> ReadBytes(const ServerOptions& options,
+                                       grpc::ByteBuffer* bytes) {
+  ATTENTION_RETURN_IF_ERROR(Decompress(options.max_request_bytes, *bytes));
+  return ReadInferMessage(bytes);
+}
+
 // Reads a request from `bytes`, which it clears, and starts it.
 void StartBytes(const InferenceContext& context, grpc::ByteBuffer* bytes,
                 const RpcTerms& terms, InferDone done) {
-  absl::StatusOr<InferMessage> message = ReadInferMessage(bytes);
+  absl::StatusOr<InferMessage> message =
+      ReadBytes(context.service.options, bytes);
   if (!message.ok()) {
     // What a broken message left behind is nobody's id or model.
     RefuseAttend(context.service, "", "", message.status(),

@@ -77,6 +77,34 @@ TEST_F(BadInputTest, BytesThatDoNotMatchTheShape) {
                 "384 x 4");
 }
 
+TEST_F(BadInputTest, MoreThanAllowedIsRefusedWhenItIsCompressedToo) {
+  const v1::AttendRequest request = SelfAttention("minilm/0", 1, 4096, 384);
+  grpc::ClientContext context;
+  context.set_compression_algorithm(GRPC_COMPRESS_GZIP);
+  v1::AttendResponse response;
+  const grpc::Status status =
+      server_.stub().Attend(&context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(status.error_message(),
+              HasSubstr("more than 1048576 bytes when it is decompressed"));
+}
+
+TEST_F(BadInputTest, CompressedRequestsHaveTheSameAnswer) {
+  const v1::AttendRequest request = SelfAttention("minilm/0", 2, 64, 384);
+  v1::AttendResponse plain;
+  grpc::ClientContext plain_context;
+  ASSERT_TRUE(server_.stub().Attend(&plain_context, request, &plain).ok());
+  for (const auto algorithm : {GRPC_COMPRESS_GZIP, GRPC_COMPRESS_DEFLATE}) {
+    grpc::ClientContext context;
+    context.set_compression_algorithm(algorithm);
+    v1::AttendResponse response;
+    const grpc::Status status =
+        server_.stub().Attend(&context, request, &response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    EXPECT_EQ(response.contexts().data(), plain.contexts().data());
+  }
+}
+
 TEST_F(BadInputTest, NegativeLength) {
   v1::AttendRequest request = SelfAttention("minilm/0", 1, 2, 384);
   request.add_q_lengths(-1);

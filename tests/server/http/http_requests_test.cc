@@ -173,7 +173,7 @@ TEST(HttpRequestsTest, RefusesBodiesThatAreNotWhatTheySay) {
   EXPECT_EQ(wrong.Header("Content-Type"), "application/json");
   EXPECT_EQ(
       wrong.body,
-      R"({"error":"body: is not in gzip format, as Content-Encoding says"})");
+      R"({"error":"compression: what was sent is not in gzip format"})");
   const std::string half = Deflated("some words").substr(0, 9);
   EXPECT_THAT(
       client
