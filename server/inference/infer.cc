@@ -9,7 +9,6 @@
 #include "core/base/status_macros.h"
 #include "server/inference/datatype.h"
 #include "server/inference/infer_inputs.h"
-#include "server/inference/register_region.h"
 #include "server/request/attend.h"
 
 namespace attention::oip {
@@ -41,13 +40,7 @@ absl::StatusOr<InferInputs> Read(const InferenceContext& context,
       const ServedName served,
       FindServed(context.service.registry, message.header.model_name(),
                  message.header.model_version()));
-  ATTENTION_ASSIGN_OR_RETURN(
-      InferInputs read,
-      ReadInferInputs(message, served, context.shared_memory));
-  if (!read.regions.empty()) {
-    ATTENTION_RETURN_IF_ERROR(CheckRegionUser(context.service.options, peer));
-  }
-  return read;
+  return ReadInferInputs(message, served, context.RegionsFor(peer));
 }
 
 // With the codes that clients of Triton know: they try again after UNAVAILABLE.

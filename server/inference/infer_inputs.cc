@@ -111,9 +111,9 @@ bool TakePackedOut(const ServedName& served, RequestInputs& inputs) {
 
 absl::Status ReadInputs(const InferMessage& message, const ServedName& served,
                         const ParameterReader& parameters,
-                        const SharedMemory& shared_memory, InferInputs& read) {
+                        const ClientRegions& regions, InferInputs& read) {
   ATTENTION_ASSIGN_OR_RETURN(InferTensors tensors,
-                             ReadTensors(message, shared_memory));
+                             ReadTensors(message, regions));
   RequestInputs& inputs = read.inputs;
   inputs.id = message.header.id();
   inputs.queries = std::move(tensors[InputName::kQueries]);
@@ -163,14 +163,14 @@ absl::Status PlaceOutputs(InferInputs& read) {
 
 absl::StatusOr<InferInputs> ReadInferInputs(const InferMessage& message,
                                             const ServedName& served,
-                                            const SharedMemory& shared_memory) {
+                                            const ClientRegions& regions) {
   InferInputs read;
   const ParameterReader parameters("request", message.header.parameters());
   ATTENTION_RETURN_IF_ERROR(ReadOptions(parameters, served, read));
   ATTENTION_RETURN_IF_ERROR(
-      ReadInputs(message, served, parameters, shared_memory, read));
-  ATTENTION_ASSIGN_OR_RETURN(
-      read.outputs, ReadOutputs(message.header, served, shared_memory));
+      ReadInputs(message, served, parameters, regions, read));
+  ATTENTION_ASSIGN_OR_RETURN(read.outputs,
+                             ReadOutputs(message.header, served, regions));
   ATTENTION_RETURN_IF_ERROR(PlaceOutputs(read));
   return read;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/inference/client_regions.h"
 #include "server/inference/infer.h"
 #include "server/inference/infer_outputs.h"
 #include "server/inference/served_name.h"
@@ -44,7 +45,7 @@ struct InferInputs {
 // regions.
 absl::StatusOr<InferInputs> ReadInferInputs(const InferMessage& message,
                                             const ServedName& served,
-                                            const SharedMemory& shared_memory);
+                                            const ClientRegions& regions);
 
 }  // namespace attention::oip
 

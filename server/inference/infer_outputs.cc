@@ -19,7 +19,7 @@ absl::Status Invalid(const Parts&... parts) {
 
 absl::StatusOr<InferOutput> ReadOutput(const WireOutput& wanted,
                                        const ServedName& served,
-                                       const SharedMemory& shared_memory) {
+                                       const ClientRegions& regions) {
   InferOutput output = {.is_weights = wanted.name() == kAttnWeightsName};
   if (!output.is_weights && wanted.name() != kContextsName) {
     return Invalid("there is no ", Quote(wanted.name()), ", allowed are ",
@@ -38,7 +38,7 @@ absl::StatusOr<InferOutput> ReadOutput(const WireOutput& wanted,
   ATTENTION_ASSIGN_OR_RETURN(
       output.place,
       ReadRegionUse(ParameterReader(wanted.name(), wanted.parameters()),
-                    shared_memory));
+                    regions));
   return output;
 }
 
@@ -46,11 +46,11 @@ absl::StatusOr<InferOutput> ReadOutput(const WireOutput& wanted,
 
 absl::StatusOr<std::vector<InferOutput>> ReadOutputs(
     const ::inference::ModelInferRequest& request, const ServedName& served,
-    const SharedMemory& shared_memory) {
+    const ClientRegions& regions) {
   std::vector<InferOutput> outputs;
   for (const WireOutput& wanted : request.outputs()) {
     ATTENTION_ASSIGN_OR_RETURN(InferOutput output,
-                               ReadOutput(wanted, served, shared_memory));
+                               ReadOutput(wanted, served, regions));
     const bool is_again = std::any_of(
         outputs.begin(), outputs.end(), [&output](const InferOutput& other) {
           return other.is_weights == output.is_weights;

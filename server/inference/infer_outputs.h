@@ -9,9 +9,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "inference/grpc_service.pb.h"
+#include "server/inference/client_regions.h"
 #include "server/inference/infer_tensors.h"
 #include "server/inference/served_name.h"
-#include "server/inference/shared_memory.h"
 
 namespace attention::oip {
 
@@ -34,7 +34,7 @@ struct InferOutput {
 // twice, and bad parameters.
 absl::StatusOr<std::vector<InferOutput>> ReadOutputs(
     const ::inference::ModelInferRequest& request, const ServedName& served,
-    const SharedMemory& shared_memory);
+    const ClientRegions& regions);
 
 }  // namespace attention::oip
 

@@ -125,8 +125,8 @@ absl::Status CheckOnePlace(const WireInput& input, absl::string_view other) {
 // Reads the inputs one after another.
 class TensorsReader {
  public:
-  TensorsReader(const InferMessage& message, const SharedMemory& shared_memory)
-      : message_(message), shared_memory_(shared_memory) {}
+  TensorsReader(const InferMessage& message, const ClientRegions& regions)
+      : message_(message), regions_(regions) {}
 
   absl::StatusOr<InferTensors> Read() {
     for (const WireInput& input : message_.header.inputs()) {
@@ -153,7 +153,7 @@ class TensorsReader {
     ATTENTION_ASSIGN_OR_RETURN(
         const std::optional<RegionUse> use,
         ReadRegionUse(ParameterReader(input.name(), input.parameters()),
-                      shared_memory_));
+                      regions_));
     if (use.has_value()) {
       tensor.view.data = use->bytes.data.get();
       tensor.bytes = use->bytes.bytes;
@@ -171,7 +171,7 @@ class TensorsReader {
   }
 
   const InferMessage& message_;
-  const SharedMemory& shared_memory_;
+  const ClientRegions& regions_;
   InferTensors tensors_;
   // The entry of the next input that needs one.
   std::size_t next_raw_ = 0;
@@ -180,7 +180,7 @@ class TensorsReader {
 }  // namespace
 
 absl::StatusOr<std::optional<RegionUse>> ReadRegionUse(
-    const ParameterReader& parameters, const SharedMemory& shared_memory) {
+    const ParameterReader& parameters, const ClientRegions& regions) {
   ATTENTION_ASSIGN_OR_RETURN(const auto region,
                              parameters.String("shared_memory_region"));
   if (!region.has_value()) return std::nullopt;
@@ -194,14 +194,14 @@ absl::StatusOr<std::optional<RegionUse>> ReadRegionUse(
                              parameters.Count("shared_memory_offset"));
   RegionUse use = {.region = std::string(*region),
                    .offset = offset.value_or(0)};
-  ATTENTION_ASSIGN_OR_RETURN(
-      use.bytes, shared_memory.Find(use.region, use.offset, *byte_size));
+  ATTENTION_ASSIGN_OR_RETURN(use.bytes,
+                             regions.Find(use.region, use.offset, *byte_size));
   return use;
 }
 
 absl::StatusOr<InferTensors> ReadTensors(const InferMessage& message,
-                                         const SharedMemory& shared_memory) {
-  return TensorsReader(message, shared_memory).Read();
+                                         const ClientRegions& regions) {
+  return TensorsReader(message, regions).Read();
 }
 
 }  // namespace attention::oip

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "server/inference/client_regions.h"
 #include "server/inference/infer.h"
 #include "server/inference/parameter_reader.h"
 #include "server/inference/shared_memory.h"
@@ -39,9 +40,9 @@ struct RegionUse {
 
 // Reads shared_memory_region, shared_memory_byte_size and shared_memory_offset;
 // nothing when there is no shared_memory_region. InvalidArgument for bad
-// parameters and beyond the region's end, NotFound without such a region.
+// parameters and beyond the region's end; what ClientRegions::Find says.
 absl::StatusOr<std::optional<RegionUse>> ReadRegionUse(
-    const ParameterReader& parameters, const SharedMemory& shared_memory);
+    const ParameterReader& parameters, const ClientRegions& regions);
 
 struct InferTensors {
   // By InputName.
@@ -58,7 +59,7 @@ struct InferTensors {
 // of a type that it may have, and has its elements in exactly one place. Points
 // into `message` and the regions.
 absl::StatusOr<InferTensors> ReadTensors(const InferMessage& message,
-                                         const SharedMemory& shared_memory);
+                                         const ClientRegions& regions);
 
 }  // namespace attention::oip
 

@@ -2,6 +2,8 @@
 #ifndef SERVER_INFERENCE_INFERENCE_CONTEXT_H_
 #define SERVER_INFERENCE_INFERENCE_CONTEXT_H_
 
+#include "absl/strings/string_view.h"
+#include "server/inference/client_regions.h"
 #include "server/inference/shared_memory.h"
 #include "server/request/model_store.h"
 #include "server/request/service_context.h"
@@ -13,6 +15,11 @@ struct InferenceContext {
   const ServiceContext& service;
   ModelStore& models;
   SharedMemory& shared_memory;
+
+  // For the client with that address, which outlives the result.
+  ClientRegions RegionsFor(absl::string_view peer) const {
+    return {shared_memory, service.options.shared_memory, peer};
+  }
 };
 
 }  // namespace attention::oip

@@ -10,7 +10,6 @@
 #include "server/inference/infer_buffer.h"
 #include "server/inference/infer_message.h"
 #include "server/inference/log_settings.h"
-#include "server/inference/register_region.h"
 #include "server/inference/repository.h"
 #include "server/inference/statistics.h"
 #include "server/request/attend.h"
@@ -164,7 +163,7 @@ grpc::ServerUnaryReactor* InferenceService::SystemSharedMemoryStatus(
     grpc::CallbackServerContext* rpc,
     const ::inference::SystemSharedMemoryStatusRequest* request,
     ::inference::SystemSharedMemoryStatusResponse* response) {
-  const auto regions = context_.shared_memory.Status(request->name());
+  const auto regions = context_.RegionsFor(rpc->peer()).Status(request->name());
   if (!regions.ok()) return FinishNow(rpc, regions.status());
   for (const RegionStatus& region : *regions) {
     auto& to = (*response->mutable_regions())[region.name];
@@ -180,19 +179,19 @@ grpc::ServerUnaryReactor* InferenceService::SystemSharedMemoryRegister(
     grpc::CallbackServerContext* rpc,
     const ::inference::SystemSharedMemoryRegisterRequest* request,
     ::inference::SystemSharedMemoryRegisterResponse*) {
-  return FinishNow(rpc, RegisterRegion(context_, rpc->peer(),
-                                       {.name = request->name(),
-                                        .key = request->key(),
-                                        .offset = request->offset(),
-                                        .byte_size = request->byte_size()}));
+  return FinishNow(rpc, context_.RegionsFor(rpc->peer())
+                            .Register({.name = request->name(),
+                                       .key = request->key(),
+                                       .offset = request->offset(),
+                                       .byte_size = request->byte_size()}));
 }
 
 grpc::ServerUnaryReactor* InferenceService::SystemSharedMemoryUnregister(
     grpc::CallbackServerContext* rpc,
     const ::inference::SystemSharedMemoryUnregisterRequest* request,
     ::inference::SystemSharedMemoryUnregisterResponse*) {
-  return FinishNow(rpc,
-                   UnregisterRegion(context_, rpc->peer(), request->name()));
+  return FinishNow(
+      rpc, context_.RegionsFor(rpc->peer()).Unregister(request->name()));
 }
 
 grpc::ServerUnaryReactor* InferenceService::CudaSharedMemoryStatus(

@@ -11,7 +11,6 @@
 #include "server/inference/describe_server.h"
 #include "server/inference/log_settings.h"
 #include "server/inference/quote.h"
-#include "server/inference/register_region.h"
 #include "server/inference/repository.h"
 #include "server/inference/statistics.h"
 #include "server/rest/answers.h"
@@ -136,9 +135,10 @@ absl::Status UnloadModel(const InferenceContext& context, const Route& route,
 }
 
 absl::StatusOr<Json> RegionsStatus(const InferenceContext& context,
-                                   const Route& route) {
+                                   const Route& route,
+                                   const std::string& peer) {
   ATTENTION_ASSIGN_OR_RETURN(const auto regions,
-                             context.shared_memory.Status(route.name));
+                             context.RegionsFor(peer).Status(route.name));
   Json list = Json::array();
   for (const RegionStatus& region : regions) {
     list.push_back({{"name", region.name},
@@ -164,11 +164,11 @@ absl::Status Register(const InferenceContext& context, const Route& route,
     return absl::InvalidArgumentError(
         "Shared memory register request has no 'byte_size' field");
   }
-  return RegisterRegion(context, request.peer,
-                        {.name = route.name,
-                         .key = *key,
-                         .offset = offset.value_or(0),
-                         .byte_size = *byte_size});
+  return context.RegionsFor(request.peer)
+      .Register({.name = route.name,
+                 .key = *key,
+                 .offset = offset.value_or(0),
+                 .byte_size = *byte_size});
 }
 
 // null leaves a setting as it is.
@@ -235,11 +235,12 @@ http::Response AnswerControlCall(const InferenceContext& context,
     case Endpoint::kModelUnload:
       return EmptyAnswer(UnloadModel(context, route, request));
     case Endpoint::kRegionStatus:
-      return Answer(RegionsStatus(context, route));
+      return Answer(RegionsStatus(context, route, request.peer));
     case Endpoint::kRegionRegister:
       return EmptyAnswer(Register(context, route, request));
     case Endpoint::kRegionUnregister:
-      return EmptyAnswer(UnregisterRegion(context, request.peer, route.name));
+      return EmptyAnswer(
+          context.RegionsFor(request.peer).Unregister(route.name));
     // There is none to forget, and clients clear up before they begin.
     case Endpoint::kCudaUnregister:
       return EmptyAnswer(absl::OkStatus());

@@ -46,9 +46,10 @@ void CheckMessage(const InferMessage& message, ModelInferRequest expected) {
 }
 
 void CheckInputs(const InferMessage& message, bool has_weights) {
-  static const auto& no_regions = *new SharedMemory;
-  const auto read = ReadInferInputs(
-      message, {.model = "m", .has_weights = has_weights}, no_regions);
+  static auto& no_memory = *new SharedMemory;
+  const auto read =
+      ReadInferInputs(message, {.model = "m", .has_weights = has_weights},
+                      ClientRegions(no_memory, "any", ""));
   if (!read.ok()) {
     Require(absl::IsInvalidArgument(read.status()) ||
             absl::IsNotFound(read.status()));

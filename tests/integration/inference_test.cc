@@ -284,6 +284,30 @@ TEST_F(InferenceTest, SharedMemoryHoldsTensorsOfBothSides) {
   EXPECT_EQ(Infer(request, refused).error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
+// Not NOT_FOUND, whose advice to register first could not be followed.
+TEST(SharedMemoryTest, IsForNobodyWhenItIsOff) {
+  ServerOptions options = TestServerOptions();
+  options.shared_memory = "off";
+  const TestServer server(options);
+  const auto stub =
+      ::inference::GRPCInferenceService::NewStub(server.NewChannel());
+  ModelInferRequest request = SmallInferRequest();
+  request.clear_raw_input_contents();
+  PutInRegion("r", 192, 0, *request.mutable_inputs(0)->mutable_parameters());
+  ModelInferResponse response;
+  grpc::ClientContext infer_context;
+  const grpc::Status inferred =
+      stub->ModelInfer(&infer_context, request, &response);
+  ::inference::SystemSharedMemoryStatusResponse regions;
+  grpc::ClientContext status_context;
+  const grpc::Status listed =
+      stub->SystemSharedMemoryStatus(&status_context, {}, &regions);
+  for (const grpc::Status& status : {inferred, listed}) {
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+    EXPECT_THAT(status.error_message(), HasSubstr("--shared-memory off"));
+  }
+}
+
 TEST_F(InferenceTest, ServerAndModelsAreReady) {
   grpc::ClientContext live_context;
   ::inference::ServerLiveResponse live;

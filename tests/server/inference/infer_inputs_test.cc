@@ -241,7 +241,8 @@ TEST(InferInputsTest, TensorsInSharedMemoryTakeNoRawEntry) {
   PutInRegion("r", 64, 128, *contexts.mutable_parameters());
   const InferMessage message = MessageOf(request);
 
-  const auto read = ReadInferInputs(message, kContextsOnly, memory);
+  const auto read =
+      ReadInferInputs(message, kContextsOnly, ClientRegions(memory, "any", ""));
 
   ASSERT_TRUE(read.ok()) << read.status();
   std::memcpy(object.data(), "01234567", 8);

@@ -233,8 +233,14 @@ TEST_F(SharedInferTest, ClientsElsewhereUseNone) {
   ModelInferRequest request = OneKeyRequest("sdpa");
   AskForContexts(16, 0, request);
   const RpcTerms terms = {.peer = "ipv4:10.0.0.1:40000"};
-  const InferAnswer answer = Infer(catalog_, request, terms);
-  EXPECT_EQ(answer.status.code(), absl::StatusCode::kPermissionDenied);
+  const absl::Status refused = Infer(catalog_, request, terms).status;
+  EXPECT_EQ(refused.code(), absl::StatusCode::kPermissionDenied);
+  // Nor can they tell what is registered, or how large it is.
+  auto& parameters = *request.mutable_outputs(0)->mutable_parameters();
+  PutInRegion("r", 10'000, 0, parameters);
+  EXPECT_EQ(Infer(catalog_, request, terms).status, refused);
+  PutInRegion("nobody", 16, 0, parameters);
+  EXPECT_EQ(Infer(catalog_, request, terms).status, refused);
   EXPECT_TRUE(Infer(catalog_, OneKeyRequest("sdpa"), terms).status.ok());
 }
 

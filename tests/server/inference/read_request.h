@@ -30,7 +30,8 @@ inline InferMessage MessageOf(const ::inference::ModelInferRequest& request,
 
 inline absl::StatusOr<InferInputs> Read(
     const InferMessage& message, const ServedName& served = kContextsOnly) {
-  return ReadInferInputs(message, served, SharedMemory());
+  SharedMemory memory;
+  return ReadInferInputs(message, served, ClientRegions(memory, "any", ""));
 }
 
 inline ::inference::ModelInferRequest GoodRequest() {

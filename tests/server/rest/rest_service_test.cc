@@ -181,10 +181,24 @@ TEST_F(RestServiceTest, BadRegionsAreToldWhy) {
   ExpectError(
       Post("/v2/systemsharedmemory/register", R"({"key":"/a","byte_size":1})"),
       400, "its name has 0 bytes");
-  const auto remote =
-      MakeHttpRequest("POST", path, R"({"key":"/a","byte_size":1})");
-  remote->peer = "10.0.0.1";
-  ExpectError(Ask(service_, remote), 403, "only for clients on the server's");
+}
+
+TEST_F(RestServiceTest, ClientsElsewhereHaveNoSharedMemory) {
+  const std::string memory = "/v2/systemsharedmemory";
+  const std::string infer = R"({"inputs":[{"name":"queries","datatype":"FP32",
+      "shape":[1,1,8],"parameters":{"shared_memory_region":"nobody",
+      "shared_memory_byte_size":32}}]})";
+  for (const auto& request :
+       {MakeHttpRequest("POST", memory + "/region/r/register",
+                        R"({"key":"/a","byte_size":1})"),
+        MakeHttpRequest("POST", memory + "/unregister"),
+        MakeHttpRequest("GET", memory + "/status"),
+        MakeHttpRequest("GET", memory + "/region/nobody/status"),
+        MakeHttpRequest("POST", "/v2/models/bert/0/infer", infer)}) {
+    request->peer = "10.0.0.1";
+    ExpectError(Ask(service_, request), 403,
+                "shared memory: only for clients on the server's machine");
+  }
 }
 
 TEST_F(RestServiceTest, ThereIsNoCudaSharedMemory) {

@@ -1,4 +1,4 @@
-#include "server/inference/register_region.h"
+#include "server/inference/client_regions.h"
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -28,36 +28,41 @@ bool IsLocal(absl::string_view peer) {
 
 }  // namespace
 
-absl::Status CheckRegionUser(const ServerOptions& options,
-                             const std::string& peer_address) {
-  const std::string& allowed = options.shared_memory;
-  if (allowed == "off") {
+absl::Status ClientRegions::CheckClient() const {
+  if (allowed_ == "off") {
     return absl::PermissionDeniedError(
         "shared memory: the server was started with --shared-memory off");
   }
-  if (allowed != "any" && !IsLocal(peer_address)) {
+  if (allowed_ != "any" && !IsLocal(peer_)) {
     return absl::PermissionDeniedError(absl::StrCat(
         "shared memory: only for clients on the server's machine, not from ",
-        peer_address, "; --shared-memory any lets them"));
+        peer_, "; --shared-memory any lets them"));
   }
   return absl::OkStatus();
 }
 
-absl::Status RegisterRegion(const InferenceContext& context,
-                            const std::string& peer_address,
-                            const RegionStatus& region) {
-  ATTENTION_RETURN_IF_ERROR(
-      CheckRegionUser(context.service.options, peer_address));
-  return context.shared_memory.Register(region);
+absl::Status ClientRegions::Register(const RegionStatus& region) const {
+  ATTENTION_RETURN_IF_ERROR(CheckClient());
+  return memory_.Register(region);
 }
 
-absl::Status UnregisterRegion(const InferenceContext& context,
-                              const std::string& peer_address,
-                              const std::string& name) {
-  ATTENTION_RETURN_IF_ERROR(
-      CheckRegionUser(context.service.options, peer_address));
-  context.shared_memory.Unregister(name);
+absl::Status ClientRegions::Unregister(const std::string& name) const {
+  ATTENTION_RETURN_IF_ERROR(CheckClient());
+  memory_.Unregister(name);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<RegionStatus>> ClientRegions::Status(
+    const std::string& name) const {
+  ATTENTION_RETURN_IF_ERROR(CheckClient());
+  return memory_.Status(name);
+}
+
+absl::StatusOr<SharedBytes> ClientRegions::Find(const std::string& name,
+                                                std::uint64_t offset,
+                                                std::uint64_t byte_size) const {
+  ATTENTION_RETURN_IF_ERROR(CheckClient());
+  return memory_.Find(name, offset, byte_size);
 }
 
 }  // namespace attention::oip
