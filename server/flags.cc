@@ -207,10 +207,17 @@ void DefineServing(Definer& define, ServerOptions& options) {
                "none");
   define.Value("--port-file", "FILE", options.port_file,
                "Write the ports here once they are bound");
+}
+
+void DefineClients(Definer& define, ServerOptions& options) {
+  define.Group("Clients");
   define.Value(
       "--shared-memory", "WHOSE", options.shared_memory,
       "Whose shared memory is mapped when they ask: local, of clients\n"
       "that reach the server without leaving the machine, any, or off");
+  define.Value("--model-control", "WHO", options.model_control,
+               "Who may load and unload models and change what is logged:\n"
+               "local, any or off, as above");
 }
 
 void DefinePerformance(Definer& define, ServerOptions& options) {
@@ -298,6 +305,7 @@ Flags ParseFlags(std::vector<std::string> args) {
   Actions actions;
   Definer define(app);
   DefineServing(define, flags.options);
+  DefineClients(define, flags.options);
   DefinePerformance(define, flags.options);
   DefineLimits(define, flags.options);
   DefineOperation(define, flags.options);

@@ -135,8 +135,9 @@ absl::Status ServerOptions::Validate() const {
         "--host is empty, allowed is an address such as 0.0.0.0 or 127.0.0.1");
   }
   CheckPorts(*this, complaints);
-  complaints.CheckWord("--shared-memory", shared_memory,
-                       {"local", "any", "off"});
+  const std::vector<std::string> clients = {"local", "any", "off"};
+  complaints.CheckWord("--shared-memory", shared_memory, clients);
+  complaints.CheckWord("--model-control", model_control, clients);
   CheckEngine(engine, complaints);
   if (!ParseMaxIsa(max_isa).has_value()) {
     complaints.CheckWord("--max-isa", max_isa, {"any", "avx2", "avx512"});

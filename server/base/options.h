@@ -60,10 +60,16 @@ struct ServerOptions {
   // `grpc_port=N`, `http_port=N` and `metrics_port=N`. Empty: none.
   std::string port_file{};
 
-  // Whose shared memory is mapped when they ask: "local", clients that reach
-  // the server without leaving the machine; "any"; or "off", nobody's. Whoever
-  // may register reads every object that the server's user may read.
+  // -- Who -----------------------------------------------------------------
+
+  // Each is "local", clients that reach the server without leaving the machine;
+  // "any"; or "off", nobody. See server/base/client_rule.h.
+
+  // Whose shared memory is mapped when they ask. Whoever may register reads
+  // every object that the server's user may read.
   std::string shared_memory = "local";
+  // Who may load and unload models and change what is logged.
+  std::string model_control = "local";
 
   // -- Performance, never results ------------------------------------------
 

@@ -1,44 +1,14 @@
 #include "server/inference/client_regions.h"
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "core/base/status_macros.h"
+#include "server/base/client_rule.h"
 
 namespace attention::oip {
-namespace {
-
-// An object of shm_open is one of this machine: who is elsewhere names one that
-// belongs to somebody else.
-bool IsLocal(absl::string_view peer) {
-  if (absl::StartsWith(peer, "unix:") || absl::StartsWith(peer, "inproc")) {
-    return true;
-  }
-  // Of gRPC, "ipv6:%5B::1%5D:4000" or, in older ones, "ipv6:[::1]:4000".
-  if (absl::ConsumePrefix(&peer, "ipv6:")) {
-    if (!absl::ConsumePrefix(&peer, "%5B")) absl::ConsumePrefix(&peer, "[");
-  } else {
-    absl::ConsumePrefix(&peer, "ipv4:");
-  }
-  // An IPv4 client of an IPv6 socket.
-  absl::ConsumePrefix(&peer, "::ffff:");
-  return absl::StartsWith(peer, "127.") || peer == "::1" ||
-         absl::StartsWith(peer, "::1]") || absl::StartsWith(peer, "::1%5D");
-}
-
-}  // namespace
 
 absl::Status ClientRegions::CheckClient() const {
-  if (allowed_ == "off") {
-    return absl::PermissionDeniedError(
-        "shared memory: the server was started with --shared-memory off");
-  }
-  if (allowed_ != "any" && !IsLocal(peer_)) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        "shared memory: only for clients on the server's machine, not from ",
-        peer_, "; --shared-memory any lets them"));
-  }
-  return absl::OkStatus();
+  return attention::CheckClient(
+      {.what = "shared memory", .flag = "--shared-memory", .allowed = allowed_},
+      peer_);
 }
 
 absl::Status ClientRegions::Register(const RegionStatus& region) const {

@@ -15,14 +15,13 @@
 namespace attention::oip {
 
 // The calls of SharedMemory, each PermissionDenied before anything is looked up
-// when --shared-memory is "off", and when it is "local" unless the client is on
-// this machine: whoever is elsewhere could take what others have in their
+// for a client whom --shared-memory does not let: a key names an object of this
+// machine, so whoever is elsewhere could take what others have in their
 // regions, or find out which there are.
 class ClientRegions {
  public:
-  // `allowed` is --shared-memory. `peer` is the client's address as gRPC writes
-  // it ("ipv4:127.0.0.1:4000", "unix:/path") or bare ("127.0.0.1", "::1"). All
-  // outlive the object.
+  // `allowed` is --shared-memory, `peer` as CheckClient has it. All outlive the
+  // object.
   ClientRegions(SharedMemory& memory, absl::string_view allowed,
                 absl::string_view peer)
       : memory_(memory), allowed_(allowed), peer_(peer) {}

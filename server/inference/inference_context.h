@@ -2,7 +2,9 @@
 #ifndef SERVER_INFERENCE_INFERENCE_CONTEXT_H_
 #define SERVER_INFERENCE_INFERENCE_CONTEXT_H_
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "server/base/client_rule.h"
 #include "server/inference/client_regions.h"
 #include "server/inference/shared_memory.h"
 #include "server/request/model_store.h"
@@ -19,6 +21,15 @@ struct InferenceContext {
   // For the client with that address, which outlives the result.
   ClientRegions RegionsFor(absl::string_view peer) const {
     return {shared_memory, service.options.shared_memory, peer};
+  }
+
+  // CheckClient for what --model-control lets: `what` is "loading models".
+  absl::Status CheckControl(absl::string_view what,
+                            absl::string_view peer) const {
+    return CheckClient({.what = what,
+                        .flag = "--model-control",
+                        .allowed = service.options.model_control},
+                       peer);
   }
 };
 

@@ -146,9 +146,10 @@ grpc::ServerUnaryReactor* InferenceService::RepositoryModelLoad(
     const ::inference::RepositoryModelLoadRequest* request,
     ::inference::RepositoryModelLoadResponse*) {
   grpc::ServerUnaryReactor* const reactor = rpc->DefaultReactor();
-  LoadModel(context_, *request, [reactor](const absl::Status& status) {
-    reactor->Finish(ToGrpcStatus(status));
-  });
+  LoadModel(context_, rpc->peer(), *request,
+            [reactor](const absl::Status& status) {
+              reactor->Finish(ToGrpcStatus(status));
+            });
   return reactor;
 }
 
@@ -156,7 +157,7 @@ grpc::ServerUnaryReactor* InferenceService::RepositoryModelUnload(
     grpc::CallbackServerContext* rpc,
     const ::inference::RepositoryModelUnloadRequest* request,
     ::inference::RepositoryModelUnloadResponse*) {
-  return FinishNow(rpc, UnloadModel(context_, *request));
+  return FinishNow(rpc, UnloadModel(context_, rpc->peer(), *request));
 }
 
 grpc::ServerUnaryReactor* InferenceService::SystemSharedMemoryStatus(
@@ -229,7 +230,8 @@ grpc::ServerUnaryReactor* InferenceService::LogSettings(
     grpc::CallbackServerContext* rpc,
     const ::inference::LogSettingsRequest* request,
     ::inference::LogSettingsResponse* response) {
-  return FinishNow(rpc, ApplyLogSettings(*request, *response));
+  return FinishNow(
+      rpc, ApplyLogSettings(context_, rpc->peer(), *request, *response));
 }
 
 }  // namespace attention::oip

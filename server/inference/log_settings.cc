@@ -114,8 +114,13 @@ void DescribeSettings(::inference::LogSettingsResponse& response) {
 
 }  // namespace
 
-absl::Status ApplyLogSettings(const ::inference::LogSettingsRequest& request,
+absl::Status ApplyLogSettings(const InferenceContext& context,
+                              absl::string_view peer,
+                              const ::inference::LogSettingsRequest& request,
                               ::inference::LogSettingsResponse& response) {
+  if (!request.settings().empty()) {
+    ATTENTION_RETURN_IF_ERROR(context.CheckControl("changing the log", peer));
+  }
   LevelRange range;
   for (const auto& [name, value] : request.settings()) {
     ATTENTION_RETURN_IF_ERROR(ReadSetting(name, value, range));

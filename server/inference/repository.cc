@@ -69,11 +69,12 @@ void DescribeRepository(const InferenceContext& context,
   }
 }
 
-void LoadModel(const InferenceContext& context,
+void LoadModel(const InferenceContext& context, absl::string_view peer,
                const ::inference::RepositoryModelLoadRequest& request,
                absl::AnyInvocable<void(absl::Status) &&> done) {
   const absl::StatusOr<std::string> target = TargetOf(request);
-  absl::Status status = target.status();
+  absl::Status status = context.CheckControl("loading models", peer);
+  if (status.ok()) status = target.status();
   if (status.ok()) status = CheckLoadParameters(request);
   if (!status.ok()) {
     std::move(done)(std::move(status));
@@ -83,8 +84,9 @@ void LoadModel(const InferenceContext& context,
 }
 
 absl::Status UnloadModel(
-    const InferenceContext& context,
+    const InferenceContext& context, absl::string_view peer,
     const ::inference::RepositoryModelUnloadRequest& request) {
+  ATTENTION_RETURN_IF_ERROR(context.CheckControl("unloading models", peer));
   ATTENTION_ASSIGN_OR_RETURN(const std::string target, TargetOf(request));
   return context.models.Unload(target);
 }

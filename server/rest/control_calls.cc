@@ -131,7 +131,7 @@ absl::Status UnloadModel(const InferenceContext& context, const Route& route,
       const auto wire,
       RepositoryRequest<::inference::RepositoryModelUnloadRequest>(route,
                                                                    request));
-  return UnloadModel(context, wire);
+  return UnloadModel(context, request.peer, wire);
 }
 
 absl::StatusOr<Json> RegionsStatus(const InferenceContext& context,
@@ -195,13 +195,15 @@ absl::StatusOr<::inference::LogSettingsRequest> ReadLogSettings(
   return settings;
 }
 
-absl::StatusOr<Json> LogSettings(const http::Request& request) {
+absl::StatusOr<Json> LogSettings(const InferenceContext& context,
+                                 const http::Request& request) {
   ::inference::LogSettingsRequest settings;
   if (request.method == "POST") {
     ATTENTION_ASSIGN_OR_RETURN(settings, ReadLogSettings(request));
   }
   ::inference::LogSettingsResponse response;
-  ATTENTION_RETURN_IF_ERROR(ApplyLogSettings(settings, response));
+  ATTENTION_RETURN_IF_ERROR(
+      ApplyLogSettings(context, request.peer, settings, response));
   Json object = Json::object();
   for (const auto& [name, setting] : response.settings()) {
     const Json choice = ToJson(setting);
@@ -250,7 +252,7 @@ http::Response AnswerControlCall(const InferenceContext& context,
           "this server computes on CPUs and has no CUDA shared memory; use "
           "system shared memory"));
     case Endpoint::kLogSettings:
-      return Answer(LogSettings(request));
+      return Answer(LogSettings(context, request));
     case Endpoint::kModelTrace:
       return ErrorAnswer(absl::UnimplementedError(
           "this server keeps no traces; answers have queue_us and compute_us, "
@@ -269,7 +271,7 @@ void StartModelLoad(const InferenceContext& context, const Route& route,
     std::move(respond)(ErrorAnswer(wire.status()));
     return;
   }
-  LoadModel(context, *wire,
+  LoadModel(context, request.peer, *wire,
             [respond = std::move(respond)](const absl::Status& status) mutable {
               std::move(respond)(EmptyAnswer(status));
             });

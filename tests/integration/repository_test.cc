@@ -2,6 +2,7 @@
 // files that have changed, while others ask them: no request fails because its
 // model is loaded again, and none is computed with weights of two files.
 #include <atomic>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -91,6 +92,14 @@ class Client {
     ::inference::RepositoryModelUnloadResponse response;
     grpc::ClientContext context;
     return stub_->RepositoryModelUnload(&context, request, &response);
+  }
+
+  grpc::Status SetVerbose(std::uint32_t level) {
+    ::inference::LogSettingsRequest request;
+    (*request.mutable_settings())["log_verbose_level"].set_uint32_param(level);
+    ::inference::LogSettingsResponse response;
+    grpc::ClientContext context;
+    return stub_->LogSettings(&context, request, &response);
   }
 
   // "minilm/0 READY".
@@ -204,6 +213,19 @@ TEST(RepositoryTest, AllLayersOfTheDemoModelGoAndComeTogether) {
   EXPECT_THAT(client.Index(true),
               ElementsAre("sdpa READY", "sdpa@weights READY"));
   EXPECT_TRUE(client.Load("minilm").ok());
+  EXPECT_THAT(client.Index(true), SizeIs(14));
+}
+
+TEST(RepositoryTest, NobodyChangesModelsOrTheLogWhenThatIsOff) {
+  ServerOptions options = TestServerOptions();
+  options.model_control = "off";
+  const TestServer server(options);
+  Client client(server);
+  for (const grpc::Status& status :
+       {client.Load("minilm"), client.Unload("minilm"), client.SetVerbose(1)}) {
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+    EXPECT_THAT(status.error_message(), HasSubstr("--model-control off"));
+  }
   EXPECT_THAT(client.Index(true), SizeIs(14));
 }
 

@@ -150,11 +150,17 @@ TEST(OptionsTest, PortsMustDiffer) {
   EXPECT_EQ(Complaint([](auto& o) { o.http_port = o.metrics_port = 0; }), "");
 }
 
-TEST(OptionsTest, SharedMemoryIsSomebodys) {
-  EXPECT_EQ(Complaint([](auto& o) { o.shared_memory = "any"; }), "");
-  EXPECT_EQ(Complaint([](auto& o) { o.shared_memory = "off"; }), "");
+TEST(OptionsTest, WhatIsForSomeClientsSaysWhom) {
+  for (const char* whom : {"local", "any", "off"}) {
+    EXPECT_EQ(Complaint([whom](auto& o) {
+                o.shared_memory = o.model_control = whom;
+              }),
+              "");
+  }
   EXPECT_EQ(Complaint([](auto& o) { o.shared_memory = "mine"; }),
             "--shared-memory is 'mine', allowed is local, any, off");
+  EXPECT_EQ(Complaint([](auto& o) { o.model_control = "none"; }),
+            "--model-control is 'none', allowed is local, any, off");
 }
 
 TEST(OptionsTest, AllMistakesAreToldAtOnce) {

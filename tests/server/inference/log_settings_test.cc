@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/base/log.h"
+#include "tests/server/inference/catalog.h"
 
 namespace attention::oip {
 namespace {
@@ -48,7 +49,9 @@ LogSettingsRequest Text(const std::string& name, const std::string& value) {
 // "verbose info warning error" as 0 and 1, and the two strings.
 std::string Apply(const LogSettingsRequest& request) {
   LogSettingsResponse response;
-  const absl::Status status = ApplyLogSettings(request, response);
+  const Catalog catalog;
+  const absl::Status status =
+      ApplyLogSettings(catalog.context(), "127.0.0.1", request, response);
   if (!status.ok()) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
     EXPECT_EQ(response.settings_size(), 0);
@@ -98,12 +101,28 @@ TEST_F(LogSettingsTest, VerboseLevelsAboveOneAreOne) {
 }
 
 TEST_F(LogSettingsTest, AllSettingsOfAnAnswerMayBeSentBack) {
+  const Catalog catalog;
   LogSettingsResponse response;
-  ASSERT_TRUE(ApplyLogSettings({}, response).ok());
+  ASSERT_TRUE(
+      ApplyLogSettings(catalog.context(), "127.0.0.1", {}, response).ok());
   LogSettingsRequest request;
   ASSERT_TRUE(request.ParseFromString(response.SerializeAsString()));
   EXPECT_EQ(request.settings_size(), 6);
   EXPECT_EQ(Apply(request), "0111 '' text");
+}
+
+TEST_F(LogSettingsTest, ClientsElsewhereMayOnlyLook) {
+  const Catalog catalog;
+  LogSettingsResponse response;
+  EXPECT_EQ(
+      ApplyLogSettings(catalog.context(), "10.0.0.1", Verbose(1), response),
+      absl::PermissionDeniedError(
+          "changing the log: only for clients on the server's machine, "
+          "not from 10.0.0.1; --model-control any lets them"));
+  EXPECT_EQ(GetLogLevel(), LogLevel::kInfo);
+  EXPECT_TRUE(
+      ApplyLogSettings(catalog.context(), "10.0.0.1", {}, response).ok());
+  EXPECT_EQ(response.settings_size(), 6);
 }
 
 TEST_F(LogSettingsTest, LevelsThatHoldEachOtherCannotDiffer) {

@@ -23,6 +23,8 @@ using ::testing::ElementsAreArray;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 
+constexpr char kHere[] = "127.0.0.1";
+
 // "bert/0 1 READY", with ": REASON" where there is one.
 std::vector<std::string> Index(const Catalog& catalog, bool ready = false) {
   ::inference::RepositoryIndexRequest request;
@@ -47,7 +49,7 @@ RepositoryModelLoadRequest LoadRequest(const std::string& name) {
 absl::Status Load(const Catalog& catalog,
                   const RepositoryModelLoadRequest& request) {
   std::promise<absl::Status> loaded;
-  LoadModel(catalog.context(), request,
+  LoadModel(catalog.context(), kHere, request,
             [&](absl::Status status) { loaded.set_value(std::move(status)); });
   return loaded.get_future().get();
 }
@@ -55,7 +57,7 @@ absl::Status Load(const Catalog& catalog,
 absl::Status Unload(const Catalog& catalog, const std::string& name) {
   RepositoryModelUnloadRequest request;
   request.set_model_name(name);
-  return UnloadModel(catalog.context(), request);
+  return UnloadModel(catalog.context(), kHere, request);
 }
 
 TEST(RepositoryTest, EveryModelIsThereUnderBothNames) {
@@ -91,7 +93,7 @@ TEST(RepositoryTest, WhatIsBeingLoadedIsListedAsLoading) {
     return absl::OkStatus();
   });
   std::promise<absl::Status> loaded;
-  LoadModel(catalog.context(), LoadRequest("cross"),
+  LoadModel(catalog.context(), kHere, LoadRequest("cross"),
             [&](absl::Status status) { loaded.set_value(std::move(status)); });
   reading.get_future().wait();
   EXPECT_THAT(Index(catalog),
@@ -123,7 +125,7 @@ TEST(RepositoryTest, KServeSendsTheModelInTheFirstField) {
   const Catalog catalog;
   RepositoryModelUnloadRequest unload;
   unload.set_repository_name("cross");
-  EXPECT_TRUE(UnloadModel(catalog.context(), unload).ok());
+  EXPECT_TRUE(UnloadModel(catalog.context(), kHere, unload).ok());
   EXPECT_EQ(Index(catalog, true).size(), 6u);
   RepositoryModelLoadRequest load;
   load.set_repository_name("cross");
@@ -136,7 +138,7 @@ TEST(RepositoryTest, ARequestNeedsAName) {
   const absl::Status expected = absl::InvalidArgumentError(
       "model_name: empty, name a model of the repository index");
   EXPECT_EQ(Load(catalog, {}), expected);
-  EXPECT_EQ(UnloadModel(catalog.context(), {}), expected);
+  EXPECT_EQ(UnloadModel(catalog.context(), kHere, {}), expected);
 }
 
 TEST(RepositoryTest, ConfigurationsAndFilesAreRefused) {
@@ -150,12 +152,39 @@ TEST(RepositoryTest, ConfigurationsAndFilesAreRefused) {
   }
 }
 
+// Whether there is such a model or not.
+TEST(RepositoryTest, ClientsElsewhereMayOnlyLook) {
+  constexpr char kElsewhere[] = "10.0.0.1";
+  const Catalog catalog;
+  for (const char* name : {"cross", "nobody", ""}) {
+    RepositoryModelUnloadRequest unload;
+    unload.set_model_name(name);
+    EXPECT_EQ(UnloadModel(catalog.context(), kElsewhere, unload),
+              absl::PermissionDeniedError(
+                  "unloading models: only for clients on the server's machine, "
+                  "not from 10.0.0.1; --model-control any lets them"));
+    absl::Status loaded;
+    LoadModel(catalog.context(), kElsewhere, LoadRequest(name),
+              [&](absl::Status status) { loaded = std::move(status); });
+    EXPECT_EQ(loaded.code(), absl::StatusCode::kPermissionDenied);
+    EXPECT_THAT(loaded.message(), HasSubstr("loading models: only for"));
+  }
+  EXPECT_EQ(Index(catalog, true).size(), 8u);
+
+  ServerOptions options;
+  options.model_control = "any";
+  const Catalog open(options);
+  RepositoryModelUnloadRequest unload;
+  unload.set_model_name("cross");
+  EXPECT_TRUE(UnloadModel(open.context(), kElsewhere, unload).ok());
+}
+
 TEST(RepositoryTest, NothingDependsOnAModel) {
   const Catalog catalog;
   RepositoryModelUnloadRequest request;
   request.set_model_name("cross");
   (*request.mutable_parameters())["unload_dependents"].set_bool_param(true);
-  EXPECT_TRUE(UnloadModel(catalog.context(), request).ok());
+  EXPECT_TRUE(UnloadModel(catalog.context(), kHere, request).ok());
 }
 
 TEST(RepositoryTest, TheStoreSaysWhatCannotBeLoadedOrUnloaded) {

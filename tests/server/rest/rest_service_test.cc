@@ -183,6 +183,26 @@ TEST_F(RestServiceTest, BadRegionsAreToldWhy) {
       400, "its name has 0 bytes");
 }
 
+TEST_F(RestServiceTest, ClientsElsewhereMayOnlyLookAtModelsAndTheLog) {
+  const auto ask = [this](const char* method, const char* path,
+                          const char* body) {
+    const auto request = MakeHttpRequest(method, path, body);
+    request->peer = "10.0.0.1";
+    return Ask(service_, request);
+  };
+  const std::string why =
+      ": only for clients on the server's machine, not "
+      "from 10.0.0.1; --model-control any lets them";
+  ExpectError(ask("POST", "/v2/repository/models/bert/unload", "{}"), 403,
+              "unloading models" + why);
+  ExpectError(ask("POST", "/v2/repository/models/bert/load", "{}"), 403,
+              "loading models" + why);
+  ExpectError(ask("POST", "/v2/logging", R"({"log_info":true})"), 403,
+              "changing the log" + why);
+  EXPECT_EQ(ask("POST", "/v2/repository/index", "{}").status, 200);
+  EXPECT_EQ(ask("GET", "/v2/logging", "").status, 200);
+}
+
 TEST_F(RestServiceTest, ClientsElsewhereHaveNoSharedMemory) {
   const std::string memory = "/v2/systemsharedmemory";
   const std::string infer = R"({"inputs":[{"name":"queries","datatype":"FP32",
