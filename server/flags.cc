@@ -214,10 +214,11 @@ void DefineClients(Definer& define, ServerOptions& options) {
   define.Value(
       "--shared-memory", "WHOSE", options.shared_memory,
       "Whose shared memory is mapped when they ask: local, of clients\n"
-      "that reach the server without leaving the machine, any, or off");
+      "that reach the server without leaving the machine, any, or off.\n"
+      "All clients of a proxy on this machine are local: then off");
   define.Value("--model-control", "WHO", options.model_control,
                "Who may load and unload models and change what is logged:\n"
-               "local, any or off, as above");
+               "local, any or off; off behind a proxy on this machine");
 }
 
 void DefinePerformance(Definer& define, ServerOptions& options) {
