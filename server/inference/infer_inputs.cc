@@ -12,6 +12,7 @@
 #include "server/inference/infer_tensors.h"
 #include "server/inference/parameter_reader.h"
 #include "server/inference/quote.h"
+#include "server/inference/region_overlap.h"
 
 namespace attention::oip {
 namespace {
@@ -109,13 +110,10 @@ bool TakePackedOut(const ServedName& served, RequestInputs& inputs) {
   return true;
 }
 
-absl::Status ReadInputs(const InferMessage& message, const ServedName& served,
-                        const ParameterReader& parameters,
-                        const ClientRegions& regions, InferInputs& read) {
-  ATTENTION_ASSIGN_OR_RETURN(InferTensors tensors,
-                             ReadTensors(message, regions));
+// Takes the tensors.
+absl::Status ReadInputs(InferTensors& tensors, const ServedName& served,
+                        const ParameterReader& parameters, InferInputs& read) {
   RequestInputs& inputs = read.inputs;
-  inputs.id = message.header.id();
   inputs.queries = std::move(tensors[InputName::kQueries]);
   inputs.keys = std::move(tensors[InputName::kKeys]);
   inputs.values = std::move(tensors[InputName::kValues]);
@@ -127,7 +125,9 @@ absl::Status ReadInputs(const InferMessage& message, const ServedName& served,
       inputs.kv_lengths,
       ReadLengths("kv_lengths", tensors[InputName::kKvLengths], parameters));
   read.batch_of_one = TakePackedOut(served, inputs);
-  read.regions = std::move(tensors.regions);
+  for (const PlacedTensor& tensor : tensors.placed) {
+    read.regions.push_back(tensor.place.bytes);
+  }
   JoinMask(read);
   return absl::OkStatus();
 }
@@ -165,12 +165,15 @@ absl::StatusOr<InferInputs> ReadInferInputs(const InferMessage& message,
                                             const ServedName& served,
                                             const ClientRegions& regions) {
   InferInputs read;
+  read.inputs.id = message.header.id();
   const ParameterReader parameters("request", message.header.parameters());
   ATTENTION_RETURN_IF_ERROR(ReadOptions(parameters, served, read));
-  ATTENTION_RETURN_IF_ERROR(
-      ReadInputs(message, served, parameters, regions, read));
+  ATTENTION_ASSIGN_OR_RETURN(InferTensors tensors,
+                             ReadTensors(message, regions));
+  ATTENTION_RETURN_IF_ERROR(ReadInputs(tensors, served, parameters, read));
   ATTENTION_ASSIGN_OR_RETURN(read.outputs,
                              ReadOutputs(message.header, served, regions));
+  ATTENTION_RETURN_IF_ERROR(CheckNoOverlap(tensors.placed, read.outputs));
   ATTENTION_RETURN_IF_ERROR(PlaceOutputs(read));
   return read;
 }

@@ -157,7 +157,7 @@ class TensorsReader {
     if (use.has_value()) {
       tensor.view.data = use->bytes.data.get();
       tensor.bytes = use->bytes.bytes;
-      tensors_.regions.push_back(use->bytes);
+      tensors_.placed.push_back({.name = input.name(), .place = *use});
       return CheckOnePlace(input, "shared memory");
     }
     if (message_.raw.empty()) return SetContents(input, tensor);

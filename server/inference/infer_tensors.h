@@ -44,11 +44,17 @@ struct RegionUse {
 absl::StatusOr<std::optional<RegionUse>> ReadRegionUse(
     const ParameterReader& parameters, const ClientRegions& regions);
 
+// A tensor in shared memory.
+struct PlacedTensor {
+  std::string name{};
+  RegionUse place{};
+};
+
 struct InferTensors {
   // By InputName.
   std::array<std::optional<InputTensor>, kInputNames.size()> inputs{};
-  // Those that some are in, to be kept.
-  std::vector<SharedBytes> regions{};
+  // Those in shared memory, which is to be kept.
+  std::vector<PlacedTensor> placed{};
 
   std::optional<InputTensor>& operator[](InputName name) {
     return inputs[static_cast<std::size_t>(name)];

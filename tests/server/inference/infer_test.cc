@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/inference/infer_message.h"
@@ -262,6 +263,55 @@ TEST_F(SharedInferTest, AnOutputAtAnOddAddressIsRefused) {
   EXPECT_THAT(std::string(answer.status.message()),
               HasSubstr("contexts: shared_memory_offset 3 puts it at an odd "
                         "address"));
+}
+
+TEST_F(SharedInferTest, AnOutputOverAnotherIsRefused) {
+  ModelInferRequest request = OneKeyRequest("sdpa@weights");
+  AskForContexts(16, 4096, request);
+  auto& weights = *request.add_outputs();
+  weights.set_name("attn_weights");
+  // The weights take 8 bytes, the room for them is what counts.
+  for (const std::int64_t offset : {4096, 4064, 4111}) {
+    PutInRegion("r", 64, offset, *weights.mutable_parameters());
+    const InferAnswer answer = Infer(catalog_, request);
+    EXPECT_EQ(answer.status,
+              absl::InvalidArgumentError(absl::StrCat(
+                  "attn_weights: takes bytes [", offset, ", ", offset + 64,
+                  ") of shared memory region \"r\", where contexts has [4096, "
+                  "4112); give the output bytes of its own")));
+  }
+  for (const std::int64_t offset : {4112, 4032}) {
+    PutInRegion("r", 64, offset, *weights.mutable_parameters());
+    EXPECT_TRUE(Infer(catalog_, request).status.ok()) << offset;
+  }
+}
+
+TEST_F(SharedInferTest, AnOutputOverAnInputIsRefused) {
+  ModelInferRequest request = OneKeyRequest("sdpa");
+  request.mutable_raw_input_contents()->RemoveLast();
+  PutInRegion("r", 8, 24, *request.mutable_inputs(2)->mutable_parameters());
+  AskForContexts(16, 16, request);
+  EXPECT_EQ(Infer(catalog_, request).status,
+            absl::InvalidArgumentError(
+                "contexts: takes bytes [16, 32) of shared memory region \"r\", "
+                "where values has [24, 32); give the output bytes of its own"));
+  request.clear_outputs();
+  AskForContexts(16, 8, request);
+  EXPECT_TRUE(Infer(catalog_, request).status.ok());
+}
+
+TEST_F(SharedInferTest, PlacesInTwoRegionsAreNotCompared) {
+  const ShmObject object(64);
+  ASSERT_TRUE(catalog_.context()
+                  .shared_memory
+                  .Register({.name = "s", .key = object.key(), .byte_size = 64})
+                  .ok());
+  ModelInferRequest request = OneKeyRequest("sdpa@weights");
+  AskForContexts(16, 0, request);
+  auto& weights = *request.add_outputs();
+  weights.set_name("attn_weights");
+  PutInRegion("s", 8, 0, *weights.mutable_parameters());
+  EXPECT_TRUE(Infer(catalog_, request).status.ok());
 }
 
 TEST_F(SharedInferTest, MemoryThatTheClientTookAwayIsAnError) {
