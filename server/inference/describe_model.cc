@@ -95,18 +95,14 @@ void DescribeProperties(const ServiceContext& service, const Model* model,
 absl::StatusOr<Description> Describe(const InferenceContext& context,
                                      absl::string_view name,
                                      absl::string_view version) {
-  const ModelRegistry& registry = context.service.registry;
-  ATTENTION_ASSIGN_OR_RETURN(const ServedName served,
-                             FindServed(registry, name, version));
-  // Null for `sdpa`.
-  std::shared_ptr<const Model> model;
-  if (served.model != kSdpaModelName) {
-    ATTENTION_ASSIGN_OR_RETURN(model, registry.Find(served.model));
-  }
+  ATTENTION_ASSIGN_OR_RETURN(
+      const ServedModel served,
+      FindServed(context.service.registry, name, version));
+  const Model* const model = served.model.get();
   Description description;
-  DescribeInputs(model.get(), description);
-  DescribeOutputs(model.get(), served.has_weights, description);
-  DescribeProperties(context.service, model.get(), description);
+  DescribeInputs(model, description);
+  DescribeOutputs(model, served.name.has_weights, description);
+  DescribeProperties(context.service, model, description);
   return description;
 }
 

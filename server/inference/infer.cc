@@ -37,10 +37,10 @@ absl::StatusOr<InferInputs> Read(const InferenceContext& context,
                                  const InferMessage& message,
                                  const std::string& peer) {
   ATTENTION_ASSIGN_OR_RETURN(
-      const ServedName served,
+      const ServedModel served,
       FindServed(context.service.registry, message.header.model_name(),
                  message.header.model_version()));
-  return ReadInferInputs(message, served, context.RegionsFor(peer));
+  return ReadInferInputs(message, served.name, context.RegionsFor(peer));
 }
 
 // With the codes that clients of Triton know: they try again after UNAVAILABLE.

@@ -14,12 +14,12 @@ ServedName ParseServedName(absl::string_view name) {
   return served;
 }
 
-absl::StatusOr<ServedName> FindServed(const ModelRegistry& registry,
-                                      absl::string_view name,
-                                      absl::string_view version) {
-  ServedName served = ParseServedName(name);
-  if (served.model != kSdpaModelName) {
-    ATTENTION_RETURN_IF_ERROR(registry.Find(served.model).status());
+absl::StatusOr<ServedModel> FindServed(const ModelRegistry& registry,
+                                       absl::string_view name,
+                                       absl::string_view version) {
+  ServedModel served = {.name = ParseServedName(name)};
+  if (served.name.model != kSdpaModelName) {
+    ATTENTION_ASSIGN_OR_RETURN(served.model, registry.Find(served.name.model));
   }
   if (!version.empty() && version != kModelVersion) {
     return absl::NotFoundError(

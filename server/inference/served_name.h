@@ -3,6 +3,7 @@
 #ifndef SERVER_INFERENCE_SERVED_NAME_H_
 #define SERVER_INFERENCE_SERVED_NAME_H_
 
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -25,11 +26,17 @@ struct ServedName {
 // NAME or NAME@weights in two parts, whether there is such a model or not.
 ServedName ParseServedName(absl::string_view name);
 
+struct ServedModel {
+  ServedName name{};
+  // Null for `sdpa`, which has no weights.
+  std::shared_ptr<const Model> model{};
+};
+
 // NotFound, with the names that there are, for a model that is not loaded, and
 // for a version other than "1" and "".
-absl::StatusOr<ServedName> FindServed(const ModelRegistry& registry,
-                                      absl::string_view name,
-                                      absl::string_view version);
+absl::StatusOr<ServedModel> FindServed(const ModelRegistry& registry,
+                                       absl::string_view name,
+                                       absl::string_view version);
 
 }  // namespace attention::oip
 

@@ -91,15 +91,10 @@ absl::Status DescribeStatistics(
     return absl::OkStatus();
   }
   ATTENTION_ASSIGN_OR_RETURN(
-      const ServedName served,
+      const ServedModel served,
       FindServed(registry, request.name(), request.version()));
-  // Null for `sdpa`.
-  std::shared_ptr<const Model> model;
-  if (served.model != kSdpaModelName) {
-    ATTENTION_ASSIGN_OR_RETURN(model, registry.Find(served.model));
-  }
   ::inference::ModelStatistics& to = *response.add_model_stats();
-  to = Statistics(context, served.model, model.get());
+  to = Statistics(context, served.name.model, served.model.get());
   to.set_name(request.name());
   return absl::OkStatus();
 }

@@ -12,8 +12,8 @@ using ::testing::HasSubstr;
 
 class ServedNameTest : public ::testing::Test {
  protected:
-  absl::StatusOr<ServedName> Find(absl::string_view name,
-                                  absl::string_view version = "") const {
+  absl::StatusOr<ServedModel> Find(absl::string_view name,
+                                   absl::string_view version = "") const {
     return FindServed(catalog_.context().service.registry, name, version);
   }
 
@@ -31,13 +31,21 @@ TEST_F(ServedNameTest, EveryModelHasTwoNames) {
   for (const char* model : {"bert/0", "cross", "sdpa"}) {
     const auto plain = Find(model);
     ASSERT_TRUE(plain.ok()) << plain.status();
-    EXPECT_EQ(plain->model, model);
-    EXPECT_FALSE(plain->has_weights);
+    EXPECT_EQ(plain->name.model, model);
+    EXPECT_FALSE(plain->name.has_weights);
     const auto weights = Find(std::string(model) + "@weights", "1");
     ASSERT_TRUE(weights.ok()) << weights.status();
-    EXPECT_EQ(weights->model, model);
-    EXPECT_TRUE(weights->has_weights);
+    EXPECT_EQ(weights->name.model, model);
+    EXPECT_TRUE(weights->name.has_weights);
   }
+}
+
+TEST_F(ServedNameTest, BothNamesMeanTheModelThatIsLoaded) {
+  const auto loaded = catalog_.context().service.registry.Find("bert/1");
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(Find("bert/1")->model, *loaded);
+  EXPECT_EQ(Find("bert/1@weights")->model, *loaded);
+  EXPECT_EQ(Find("sdpa")->model, nullptr);
 }
 
 TEST_F(ServedNameTest, UnknownModelsAreToldTheKnownOnes) {
