@@ -135,7 +135,11 @@ void StartInfer(const InferenceContext& context, InferMessage message,
   OpenInfer open = {.done = std::move(done), .model_name = header.model_name()};
   absl::StatusOr<InferInputs> read = Read(context, held->message, terms.peer);
   if (!read.ok()) {
-    RefuseAttend(context.service, model, header.id(), read.status(),
+    RefuseAttend(context.service,
+                 {.model = model,
+                  .id = header.id(),
+                  .arrival = terms.arrival,
+                  .status = read.status()},
                  Answering(std::move(open)));
     return;
   }

@@ -34,7 +34,8 @@ void StartBytes(const InferenceContext& context, grpc::ByteBuffer* bytes,
       ReadBytes(context.service.options, bytes);
   if (!message.ok()) {
     // What a broken message left behind is nobody's id or model.
-    RefuseAttend(context.service, "", "", message.status(),
+    RefuseAttend(context.service,
+                 {.arrival = terms.arrival, .status = message.status()},
                  [done = std::move(done)](const AttendResult& result) mutable {
                    std::move(done)({.status = result.status});
                  });

@@ -159,16 +159,18 @@ void StartAttend(const ServiceContext& context, AttendCall call,
   context.engine.Submit(*std::move(request));
 }
 
-void RefuseAttend(const ServiceContext& context, const std::string& model,
-                  const std::string& id, const absl::Status& status,
+void RefuseAttend(const ServiceContext& context, const RefusedCall& call,
                   AttendDone done) {
-  AttendResult result{.status = status, .id = id};
+  AttendResult result{.status = call.status, .id = call.id};
   ShortenId(result.id);
   const bool is_known =
-      model == kSdpaModelName || context.registry.Find(model).ok();
-  Count(context, is_known ? model : kUnknownModelLabel, result.id, 0, status,
-        {});
-  if (is_known) context.statistics.Record(model, {.ok = false});
+      call.model == kSdpaModelName || context.registry.Find(call.model).ok();
+  Count(context, is_known ? call.model : kUnknownModelLabel, result.id, 0,
+        call.status, {});
+  if (is_known) {
+    context.statistics.Record(
+        call.model, {.ok = false, .total = SystemClock().Now() - call.arrival});
+  }
   std::move(done)(std::move(result));
 }
 

@@ -36,6 +36,15 @@ struct AttendCall {
   std::shared_ptr<const std::atomic<bool>> cancelled{};
 };
 
+// A request that its protocol has refused.
+struct RefusedCall {
+  // Empty when they could not be read.
+  std::string model{};
+  std::string id{};
+  Clock::TimePoint arrival{};
+  absl::Status status{};
+};
+
 // How a request ended.
 struct AttendResult {
   absl::Status status{};
@@ -54,9 +63,8 @@ void StartAttend(const ServiceContext& context, AttendCall call,
                  AttendDone done);
 
 // The same for a request that its protocol has refused: counts it and calls
-// `done` with `status`.
-void RefuseAttend(const ServiceContext& context, const std::string& model,
-                  const std::string& id, const absl::Status& status,
+// `done` with its status.
+void RefuseAttend(const ServiceContext& context, const RefusedCall& call,
                   AttendDone done);
 
 }  // namespace attention

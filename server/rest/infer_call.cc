@@ -37,8 +37,10 @@ void StartInferCall(const InferenceContext& context, DisconnectWatch& watch,
       ReadInferBody(std::move(request), route, budget);
   if (!body.ok()) {
     RefuseAttend(
-        context.service, ParseServedName(route.name).model, "",
-        WithTritonCode(body.status()),
+        context.service,
+        {.model = ParseServedName(route.name).model,
+         .arrival = terms.arrival,
+         .status = WithTritonCode(body.status())},
         [respond = std::move(respond)](const AttendResult& result) mutable {
           std::move(respond)(ErrorAnswer(result.status));
         });

@@ -33,14 +33,19 @@ void StartAttendMessage(const ServiceContext& context, grpc::ByteBuffer* bytes,
       decompressed.ok() ? Parse(*bytes, *request) : decompressed;
   if (!parsed.ok()) {
     // What a broken message left behind is nobody's id or model.
-    RefuseAttend(context, "", "", parsed, std::move(done));
+    RefuseAttend(context, {.arrival = terms.arrival, .status = parsed},
+                 std::move(done));
     return;
   }
   // In memory they may take eight times what they take on the wire.
   request->DiscardUnknownFields();
   absl::StatusOr<RequestInputs> inputs = ReadInputs(*request);
   if (!inputs.ok()) {
-    RefuseAttend(context, request->model(), request->id(), inputs.status(),
+    RefuseAttend(context,
+                 {.model = request->model(),
+                  .id = request->id(),
+                  .arrival = terms.arrival,
+                  .status = inputs.status()},
                  std::move(done));
     return;
   }

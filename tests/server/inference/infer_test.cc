@@ -335,6 +335,19 @@ TEST(InferTest, AnErrorHasTheIdAndNothingElse) {
   EXPECT_TRUE(answer.raw.empty());
 }
 
+TEST(InferTest, WhatIsRefusedHasTakenItsTime) {
+  Catalog catalog;
+  ModelInferRequest request = OneKeyRequest("sdpa");
+  request.add_outputs()->set_name("nothing");
+  const RpcTerms terms = {.arrival =
+                              SystemClock().Now() - std::chrono::seconds(2)};
+  ASSERT_FALSE(Infer(catalog, request, terms).status.ok());
+  const CountedTime fail = catalog.statistics().Of("sdpa").fail;
+  EXPECT_EQ(fail.count, 1);
+  EXPECT_GE(fail.time, std::chrono::seconds(2));
+  EXPECT_LT(fail.time, std::chrono::hours(1));
+}
+
 TEST(InferTest, ATimeoutThatHasPassedIsUnavailable) {
   const Catalog catalog;
   ModelInferRequest request = OneKeyRequest("sdpa");
