@@ -18,7 +18,6 @@ namespace {
 struct HeldInputs {
   InferMessage message{};
   std::vector<SharedBytes> regions{};
-  std::shared_ptr<const std::byte[]> joined_mask{};
 };
 
 // What the answer needs besides the engine's result.
@@ -144,7 +143,6 @@ void StartInfer(const InferenceContext& context, InferMessage message,
     return;
   }
   held->regions = read->regions;
-  held->joined_mask = std::move(read->joined_mask);
   open.outputs = std::move(read->outputs);
   open.batch_of_one = read->batch_of_one;
   open.regions = std::move(read->regions);
@@ -153,12 +151,11 @@ void StartInfer(const InferenceContext& context, InferMessage message,
     deadline = terms.arrival + read->timeout;
     open.timeout = read->timeout;
   }
-  const std::int64_t bytes = held->message.bytes + read->joined_bytes;
   StartAttend(context.service,
               {.model = model,
                .inputs = std::move(read->inputs),
                .message = held,
-               .message_bytes = bytes,
+               .message_bytes = held->message.bytes,
                .priority = read->priority,
                .arrival = terms.arrival,
                .deadline = deadline,

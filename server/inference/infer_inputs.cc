@@ -76,21 +76,6 @@ absl::Status ReadOptions(const ParameterReader& parameters,
   return absl::OkStatus();
 }
 
-// A mask is read row by row for every head and query; only rows of the other
-// tensors may be in pieces.
-void JoinMask(InferInputs& read) {
-  std::optional<InputTensor>& mask = read.inputs.attn_mask;
-  if (!mask.has_value() || mask->view.fragments == nullptr) return;
-  const std::shared_ptr<std::byte[]> joined =
-      std::make_shared_for_overwrite<std::byte[]>(
-          static_cast<std::size_t>(mask->bytes));
-  mask->view.fragments->Copy(0, mask->bytes, joined.get());
-  mask->view.fragments = nullptr;
-  mask->view.data = joined.get();
-  read.joined_mask = joined;
-  read.joined_bytes = mask->bytes;
-}
-
 // Clients that put a batch before every tensor send packed ones as a batch of
 // one, [1, tokens, ...], which several lengths tell from a padded sequence.
 bool TakePackedOut(const ServedName& served, RequestInputs& inputs) {
@@ -128,7 +113,6 @@ absl::Status ReadInputs(InferTensors& tensors, const ServedName& served,
   for (const PlacedTensor& tensor : tensors.placed) {
     read.regions.push_back(tensor.place.bytes);
   }
-  JoinMask(read);
   return absl::OkStatus();
 }
 

@@ -3,9 +3,7 @@
 #define SERVER_INFERENCE_INFER_INPUTS_H_
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -34,9 +32,6 @@ struct InferInputs {
   // Shared memory that inputs or outputs are in, each to be kept until the
   // request is done.
   std::vector<SharedBytes> regions{};
-  // A mask that came in pieces, which is read many times: joined, and its size.
-  std::shared_ptr<const std::byte[]> joined_mask{};
-  std::int64_t joined_bytes = 0;
 };
 
 // InvalidArgument, saying what was wrong and what is allowed, for every tensor

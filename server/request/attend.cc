@@ -15,8 +15,9 @@ struct OpenCall {
   const ServiceContext& context;
   AttendDone done;
   AttendCall call;
-  // Of the message; the outputs have their own.
+  // Of the message; a mask and the outputs have their own.
   std::shared_ptr<const MemoryBudget::Reservation> reservation{};
+  std::shared_ptr<const void> mask_memory{};
   InputLayout layout{};
   std::optional<Outputs> outputs{};
   std::string model_label = kUnknownModelLabel;
@@ -64,6 +65,7 @@ absl::StatusOr<AttentionRequest> Convert(OpenCall& open) {
   request.priority = call.priority;
   request.deadline = call.deadline;
   request.cancelled = call.cancelled;
+  open.mask_memory = std::move(converted.mask_memory);
   open.outputs.emplace(std::move(converted.outputs));
   open.layout = std::move(converted.layout);
   return request;

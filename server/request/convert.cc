@@ -71,7 +71,8 @@ absl::StatusOr<ConvertedRequest> ConvertRequest(const RequestInputs& inputs,
   ATTENTION_RETURN_IF_ERROR(CheckResidual(inputs, layout));
   BatchMask mask;
   if (inputs.attn_mask.has_value()) {
-    ATTENTION_ASSIGN_OR_RETURN(mask, ConvertMask(*inputs.attn_mask, layout));
+    ATTENTION_ASSIGN_OR_RETURN(mask,
+                               ConvertMask(*inputs.attn_mask, layout, budget));
   }
   ATTENTION_ASSIGN_OR_RETURN(
       Outputs outputs,
@@ -96,6 +97,7 @@ absl::StatusOr<ConvertedRequest> ConvertRequest(const RequestInputs& inputs,
   }
   return ConvertedRequest{.layout = std::move(layout),
                           .sequences = std::move(sequences),
+                          .mask_memory = std::move(mask.memory),
                           .outputs = std::move(outputs)};
 }
 

@@ -1,9 +1,10 @@
 // What a request asks for -> sequences for the engine: all validation, no
-// copies.
+// copies but of a mask in pieces.
 #ifndef SERVER_REQUEST_CONVERT_H_
 #define SERVER_REQUEST_CONVERT_H_
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -24,15 +25,16 @@ struct ConvertLimits {
 // A request that the engine can take as it is.
 struct ConvertedRequest {
   InputLayout layout{};
-  // Inputs point into the message, outputs into `outputs`.
+  // Inputs point into the message and `mask_memory`, outputs into `outputs`.
   std::vector<Sequence> sequences{};
+  std::shared_ptr<const void> mask_memory{};
   Outputs outputs;
 };
 
 // InvalidArgument, naming the field, what it is and what is allowed, for every
 // request that can never succeed; FailedPrecondition for one whose
 // compute_dtype this CPU lacks; ResourceExhausted when `budget` has no room for
-// its answer. What `inputs` points into must outlive the result.
+// its answer or its mask. What `inputs` points into must outlive the result.
 absl::StatusOr<ConvertedRequest> ConvertRequest(const RequestInputs& inputs,
                                                 const ModelWidths& model,
                                                 const ConvertLimits& limits,

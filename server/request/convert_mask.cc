@@ -1,6 +1,8 @@
 #include "server/request/convert_mask.h"
 
 #include <array>
+#include <cstddef>
+#include <memory>
 
 #include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
@@ -10,6 +12,22 @@ namespace attention {
 namespace {
 
 constexpr int kMaskRank = 4;
+
+struct JoinedMask {
+  std::shared_ptr<const MemoryBudget::Reservation> reservation{};
+  std::unique_ptr<std::byte[]> data{};
+};
+
+absl::StatusOr<std::shared_ptr<const JoinedMask>> Join(const Fragments& pieces,
+                                                       MemoryBudget& budget) {
+  auto joined = std::make_shared<JoinedMask>();
+  ATTENTION_ASSIGN_OR_RETURN(joined->reservation,
+                             budget.Reserve(pieces.size()));
+  joined->data = std::make_unique_for_overwrite<std::byte[]>(
+      static_cast<std::size_t>(pieces.size()));
+  pieces.Copy(0, pieces.size(), joined->data.get());
+  return joined;
+}
 
 }  // namespace
 
@@ -23,7 +41,8 @@ AttnMaskView BatchMask::ForSequence(std::int64_t b) const {
 }
 
 absl::StatusOr<BatchMask> ConvertMask(const InputTensor& mask,
-                                      const InputLayout& layout) {
+                                      const InputLayout& layout,
+                                      MemoryBudget& budget) {
   ATTENTION_ASSIGN_OR_RETURN(const TensorView view,
                              CheckTensor("attn_mask", mask, 0, kMaskRank));
   const Shape full{layout.q_rows.batch(), layout.spec.num_heads,
@@ -49,6 +68,10 @@ absl::StatusOr<BatchMask> ConvertMask(const InputTensor& mask,
                   .head_stride = strides[1],
                   .q_stride = strides[2],
                   .k_stride = strides[3]};
+  if (view.fragments == nullptr) return result;
+  ATTENTION_ASSIGN_OR_RETURN(const auto joined, Join(*view.fragments, budget));
+  result.first.data = joined->data.get();
+  result.memory = joined;
   return result;
 }
 

@@ -58,7 +58,8 @@ void CheckInputs(const InferMessage& message, bool has_weights) {
   }
   Require(!read->outputs.empty());
   for (const ModelWidths& model : FuzzModels()) {
-    MemoryBudget budget(1 << 20);
+    // The largest answer, and a mask in pieces.
+    MemoryBudget budget(2 << 20);
     CheckConverted(ConvertRequest(read->inputs, model, FuzzLimits(), budget));
   }
 }

@@ -70,20 +70,6 @@ TEST(InferInputsTest, TensorsAreReadWhereTheyArrived) {
   EXPECT_EQ(read_pieces->inputs.queries->view.fragments,
             in_pieces.raw[0].fragments.get());
   EXPECT_EQ(read_pieces->inputs.queries->view.data, nullptr);
-  EXPECT_EQ(read_pieces->joined_bytes, 0);
-}
-
-TEST(InferInputsTest, AMaskInPiecesIsJoined) {
-  ModelInferRequest request = GoodRequest();
-  AddRawInput("attn_mask", "FP32", {3, 3}, RampBytes(9), request);
-  const InferMessage message = MessageOf(request, 10);
-  const auto read = Read(message);
-  ASSERT_TRUE(read.ok()) << read.status();
-  const InputTensor& mask = *read->inputs.attn_mask;
-  EXPECT_EQ(mask.view.fragments, nullptr);
-  EXPECT_EQ(mask.view.data, read->joined_mask.get());
-  EXPECT_EQ(BytesAt(mask), RampBytes(9));
-  EXPECT_EQ(read->joined_bytes, 36);
 }
 
 TEST(InferInputsTest, TypedContentsAreReadInPlace) {
