@@ -5,10 +5,10 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "core/base/status_macros.h"
 #include "server/inference/datatype.h"
 #include "server/inference/infer_inputs.h"
+#include "server/inference/triton_code.h"
 #include "server/request/attend.h"
 
 namespace attention::oip {
@@ -40,22 +40,6 @@ absl::StatusOr<InferInputs> Read(const InferenceContext& context,
       FindServed(context.service.registry, message.header.model_name(),
                  message.header.model_version()));
   return ReadInferInputs(message, served.name, context.RegionsFor(peer));
-}
-
-// With the codes that clients of Triton know: they try again after UNAVAILABLE.
-absl::Status WithTritonCode(const absl::Status& status,
-                            std::chrono::microseconds timeout) {
-  if (absl::IsResourceExhausted(status)) {
-    return absl::UnavailableError(status.message());
-  }
-  if (absl::IsDeadlineExceeded(status) && timeout.count() > 0) {
-    return absl::UnavailableError(absl::StrCat(
-        "Request timeout expired: it was not done within its timeout of ",
-        timeout.count(),
-        " microseconds; allow more time or send less at "
-        "once"));
-  }
-  return status;
 }
 
 absl::Status CheckIntact(const std::vector<SharedBytes>& regions) {

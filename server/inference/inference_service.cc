@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/strings/string_view.h"
 #include "core/base/status_macros.h"
 #include "server/inference/describe_model.h"
 #include "server/inference/describe_server.h"
@@ -10,6 +9,7 @@
 #include "server/inference/infer_buffer.h"
 #include "server/inference/infer_message.h"
 #include "server/inference/log_settings.h"
+#include "server/inference/not_served.h"
 #include "server/inference/repository.h"
 #include "server/inference/statistics.h"
 #include "server/request/attend.h"
@@ -43,15 +43,6 @@ void StartBytes(const InferenceContext& context, grpc::ByteBuffer* bytes,
   }
   StartInfer(context, *std::move(message), terms, std::move(done));
 }
-
-grpc::ServerUnaryReactor* FinishUnimplemented(grpc::CallbackServerContext* rpc,
-                                              absl::string_view what) {
-  return FinishNow(rpc, absl::UnimplementedError(what));
-}
-
-constexpr absl::string_view kNoCuda =
-    "this server computes on CPUs and has no CUDA shared memory; use system "
-    "shared memory";
 
 }  // namespace
 
@@ -200,14 +191,14 @@ grpc::ServerUnaryReactor* InferenceService::CudaSharedMemoryStatus(
     grpc::CallbackServerContext* rpc,
     const ::inference::CudaSharedMemoryStatusRequest*,
     ::inference::CudaSharedMemoryStatusResponse*) {
-  return FinishUnimplemented(rpc, kNoCuda);
+  return FinishNow(rpc, NoCudaError());
 }
 
 grpc::ServerUnaryReactor* InferenceService::CudaSharedMemoryRegister(
     grpc::CallbackServerContext* rpc,
     const ::inference::CudaSharedMemoryRegisterRequest*,
     ::inference::CudaSharedMemoryRegisterResponse*) {
-  return FinishUnimplemented(rpc, kNoCuda);
+  return FinishNow(rpc, NoCudaError());
 }
 
 grpc::ServerUnaryReactor* InferenceService::CudaSharedMemoryUnregister(
@@ -221,10 +212,7 @@ grpc::ServerUnaryReactor* InferenceService::CudaSharedMemoryUnregister(
 grpc::ServerUnaryReactor* InferenceService::TraceSetting(
     grpc::CallbackServerContext* rpc, const ::inference::TraceSettingRequest*,
     ::inference::TraceSettingResponse*) {
-  return FinishUnimplemented(
-      rpc,
-      "this server keeps no traces; responses have queue_us and compute_us, "
-      "and the metrics port has histograms of both");
+  return FinishNow(rpc, NoTracesError());
 }
 
 grpc::ServerUnaryReactor* InferenceService::LogSettings(

@@ -10,6 +10,7 @@
 #include "server/inference/describe_model.h"
 #include "server/inference/describe_server.h"
 #include "server/inference/log_settings.h"
+#include "server/inference/not_served.h"
 #include "server/inference/quote.h"
 #include "server/inference/repository.h"
 #include "server/inference/statistics.h"
@@ -248,15 +249,11 @@ http::Response AnswerControlCall(const InferenceContext& context,
       return EmptyAnswer(absl::OkStatus());
     case Endpoint::kCudaStatus:
     case Endpoint::kCudaRegister:
-      return ErrorAnswer(absl::UnimplementedError(
-          "this server computes on CPUs and has no CUDA shared memory; use "
-          "system shared memory"));
+      return ErrorAnswer(NoCudaError());
     case Endpoint::kLogSettings:
       return Answer(LogSettings(context, request));
     case Endpoint::kModelTrace:
-      return ErrorAnswer(absl::UnimplementedError(
-          "this server keeps no traces; answers have queue_us and compute_us, "
-          "and the metrics port has histograms of both"));
+      return ErrorAnswer(NoTracesError());
     default:
       return ErrorAnswer(absl::UnimplementedError(
           "this server attends, it does not generate; POST to .../infer"));

@@ -5,22 +5,13 @@
 #include "core/base/clock.h"
 #include "server/inference/infer.h"
 #include "server/inference/served_name.h"
+#include "server/inference/triton_code.h"
 #include "server/request/attend.h"
 #include "server/rest/answers.h"
 #include "server/rest/read_infer.h"
 #include "server/rest/write_infer.h"
 
 namespace attention::oip {
-namespace {
-
-// Memory that others hold now comes back: UNAVAILABLE, as infer.h has it.
-absl::Status WithTritonCode(const absl::Status& status) {
-  return absl::IsResourceExhausted(status)
-             ? absl::UnavailableError(status.message())
-             : status;
-}
-
-}  // namespace
 
 void StartInferCall(const InferenceContext& context, DisconnectWatch& watch,
                     std::shared_ptr<const http::Request> request,
@@ -40,7 +31,7 @@ void StartInferCall(const InferenceContext& context, DisconnectWatch& watch,
         context.service,
         {.model = ParseServedName(route.name).model,
          .arrival = terms.arrival,
-         .status = WithTritonCode(body.status())},
+         .status = WithTritonCode(body.status(), {})},
         [respond = std::move(respond)](const AttendResult& result) mutable {
           std::move(respond)(ErrorAnswer(result.status));
         });
