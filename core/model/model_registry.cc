@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/base/quote.h"
 #include "core/base/status_macros.h"
 #include "core/model/natural_order.h"
 
@@ -15,13 +15,6 @@ namespace attention {
 namespace {
 
 constexpr std::size_t kMaxNameBytes = 128;
-
-// A name that a client sent, fit for one line of a message.
-std::string Quote(absl::string_view name) {
-  const absl::string_view start = name.substr(0, kMaxNameBytes);
-  return absl::StrCat("\"", absl::CHexEscape(start),
-                      start.size() < name.size() ? "..." : "", "\"");
-}
 
 bool IsNameByte(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' ||

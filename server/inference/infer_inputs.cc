@@ -5,13 +5,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/quote.h"
 #include "core/base/status_macros.h"
 #include "core/model/model_registry.h"
 #include "server/inference/datatype.h"
 #include "server/inference/infer_lengths.h"
 #include "server/inference/infer_tensors.h"
 #include "server/inference/parameter_reader.h"
-#include "server/inference/quote.h"
 #include "server/inference/region_overlap.h"
 
 namespace attention::oip {

@@ -6,8 +6,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "core/base/quote.h"
 #include "core/base/status_macros.h"
-#include "server/inference/quote.h"
 #include "server/request/check_tensor.h"
 
 namespace attention::oip {

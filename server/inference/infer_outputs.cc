@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/quote.h"
 #include "core/base/status_macros.h"
-#include "server/inference/quote.h"
 
 namespace attention::oip {
 namespace {

@@ -5,9 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/base/quote.h"
 #include "core/base/status_macros.h"
 #include "server/inference/datatype.h"
-#include "server/inference/quote.h"
 
 namespace attention::oip {
 namespace {

@@ -7,9 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "core/base/quote.h"
 #include "core/base/status_macros.h"
 #include "server/base/log.h"
-#include "server/inference/quote.h"
 
 namespace attention::oip {
 namespace {

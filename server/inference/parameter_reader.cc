@@ -2,7 +2,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "server/inference/quote.h"
+#include "core/base/quote.h"
 
 namespace attention::oip {
 namespace {

@@ -5,8 +5,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/quote.h"
 #include "core/base/status_macros.h"
-#include "server/inference/quote.h"
 #include "server/inference/served_name.h"
 
 namespace attention::oip {

@@ -13,8 +13,8 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "core/base/quote.h"
 #include "core/base/status_macros.h"
-#include "server/inference/quote.h"
 #include "server/inference/region_guard.h"
 
 namespace attention::oip {

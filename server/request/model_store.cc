@@ -10,10 +10,10 @@
 #include <thread>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "core/base/mutex.h"
+#include "core/base/quote.h"
 #include "core/base/status_macros.h"
 #include "core/model/natural_order.h"
 #include "server/base/log.h"
@@ -26,13 +26,6 @@ constexpr char kUnloaded[] = "unloaded";
 absl::Status Annotate(absl::string_view where, const absl::Status& status) {
   return absl::Status(status.code(),
                       absl::StrCat(where, ": ", status.message()));
-}
-
-// A name that a client sent, fit for one line of a message.
-std::string Shown(absl::string_view name) {
-  constexpr std::size_t kMaxBytesShown = 64;
-  return absl::StrCat("\"", absl::CHexEscape(name.substr(0, kMaxBytesShown)),
-                      name.size() > kMaxBytesShown ? "...\"" : "\"");
 }
 
 absl::Status TakenError(absl::string_view name, absl::string_view flag) {
@@ -236,7 +229,7 @@ absl::StatusOr<ModelStore::Impl::Target> ModelStore::Impl::FindTarget(
     names.push_back(origin.name);
   }
   return absl::NotFoundError(absl::StrCat(
-      "model ", Shown(name), " comes from no --model or --demo-model",
+      "model ", Quote(name), " comes from no --model or --demo-model",
       names.empty() ? "" : "; there are ", absl::StrJoin(names, ", "),
       origins_.size() > kNamesShown
           ? absl::StrCat(", ... (", origins_.size(), " in all)")

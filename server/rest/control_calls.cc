@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/quote.h"
 #include "core/base/status_macros.h"
 #include "server/inference/describe_model.h"
 #include "server/inference/describe_server.h"
 #include "server/inference/log_settings.h"
 #include "server/inference/not_served.h"
-#include "server/inference/quote.h"
 #include "server/inference/repository.h"
 #include "server/inference/statistics.h"
 #include "server/rest/answers.h"

@@ -7,8 +7,8 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "core/base/quote.h"
 #include "server/inference/datatype.h"
-#include "server/inference/quote.h"
 
 namespace attention::oip {
 namespace {

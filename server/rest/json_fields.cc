@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
-#include "server/inference/quote.h"
+#include "core/base/quote.h"
 
 namespace attention::oip {
 namespace {

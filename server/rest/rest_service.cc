@@ -6,8 +6,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "core/base/quote.h"
 #include "server/http/error_response.h"
-#include "server/inference/quote.h"
 #include "server/rest/answers.h"
 #include "server/rest/control_calls.h"
 #include "server/rest/infer_call.h"

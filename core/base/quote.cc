@@ -1,14 +1,14 @@
-#include "server/inference/quote.h"
+#include "core/base/quote.h"
 
 #include <cstddef>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
-namespace attention::oip {
+namespace attention {
 namespace {
 
-constexpr std::size_t kMaxBytesShown = 64;
+constexpr std::size_t kMaxBytesShown = 128;
 
 }  // namespace
 
@@ -18,4 +18,4 @@ std::string Quote(absl::string_view text) {
                       start.size() < text.size() ? "..." : "", "\"");
 }
 
-}  // namespace attention::oip
+}  // namespace attention

@@ -1,16 +1,16 @@
 // Text that a client sent, fit for one line of a message.
-#ifndef SERVER_INFERENCE_QUOTE_H_
-#define SERVER_INFERENCE_QUOTE_H_
+#ifndef CORE_BASE_QUOTE_H_
+#define CORE_BASE_QUOTE_H_
 
 #include <string>
 
 #include "absl/strings/string_view.h"
 
-namespace attention::oip {
+namespace attention {
 
 // In quotation marks, escaped, and of limited length.
 std::string Quote(absl::string_view text);
 
-}  // namespace attention::oip
+}  // namespace attention
 
-#endif  // SERVER_INFERENCE_QUOTE_H_
+#endif  // CORE_BASE_QUOTE_H_
