@@ -108,7 +108,8 @@ class AnswerWriter {
     Json object = Json::object();
     object["name"] = output.name();
     object["datatype"] = output.datatype();
-    object["shape"] = tensor.shape.dims();
+    // Not the tensor's: that lacks the 1 in front of a batch of one.
+    object["shape"] = output.shape();
     const bool in_json = IsInJson(output, tensor, forms_);
     const bool in_body = tensor.data != nullptr && !in_json;
     // Triton's C++ client takes every output with parameters for binary data.

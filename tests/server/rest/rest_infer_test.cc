@@ -117,6 +117,33 @@ TEST_F(RestInferTest, EachOutputInItsForm) {
   EXPECT_EQ(answer.Tensors(), FloatBytes({3, 4, 3, 4}));
 }
 
+TEST_F(RestInferTest, PackedSequencesMayComeAsABatchOfOne) {
+  // One query and two, each sequence with keys and values of its own: zeros
+  // attend to all alike, so that the values' means come back.
+  const auto packed = [](const char* shape) {
+    return absl::StrReplaceAll(
+        R"("parameters":{"q_lengths":"1,2"},"inputs":[)"
+        R"({"name":"queries","shape":S,"datatype":"FP32",)"
+        R"("data":[0,0,0,0,0,0]},)"
+        R"({"name":"keys","shape":S,"datatype":"FP32",)"
+        R"("data":[0,0,0,0,0,0]},)"
+        R"({"name":"values","shape":S,"datatype":"FP32",)"
+        R"("data":[7,8,1,2,3,4]},)"
+        R"({"name":"kv_lengths","shape":[2],"datatype":"INT64",)"
+        R"("data":[1,2]}])",
+        {{"S", shape}});
+  };
+  const auto plain = Infer(packed("[3,1,2]"), kWeightsPath).Json()["outputs"];
+  EXPECT_EQ(plain[0]["shape"].dump(), "[3,1,2]");
+  EXPECT_EQ(plain[1]["shape"].dump(), "[5]");
+  const auto outputs =
+      Infer(packed("[1,3,1,2]"), kWeightsPath).Json()["outputs"];
+  EXPECT_EQ(outputs[0]["shape"].dump(), "[1,3,1,2]");
+  EXPECT_EQ(outputs[0]["data"].dump(), "[7.0,8.0,2.0,3.0,2.0,3.0]");
+  EXPECT_EQ(outputs[1]["shape"].dump(), "[1,5]");
+  EXPECT_EQ(outputs[1]["data"].dump(), "[1.0,0.5,0.5,0.5,0.5]");
+}
+
 TEST_F(RestInferTest, SharedMemoryInAndOut) {
   const ShmObject object(4096);
   const std::string values = FloatBytes({3, 4});
