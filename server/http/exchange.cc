@@ -8,14 +8,12 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "core/base/status_macros.h"
 #include "server/http/error_response.h"
 #include "server/http/mhd_response.h"
+#include "server/http/request_headers.h"
 #include "server/http/request_path.h"
 
 namespace attention::http {
@@ -54,38 +52,6 @@ std::string Peer(MHD_Connection* connection) {
   return std::string(absl::StripPrefix(text.data(), "::ffff:"));
 }
 
-// The size of the body, nothing when it comes in chunks. Two readers of one
-// connection must not disagree about where a request ends, so that whatever can
-// be read in two ways is refused.
-absl::StatusOr<std::optional<std::int64_t>> AnnouncedSize(
-    const Request& request) {
-  int encodings = 0;
-  int lengths = 0;
-  for (const auto& [name, value] : request.headers) {
-    encodings += absl::EqualsIgnoreCase(name, "Transfer-Encoding") ? 1 : 0;
-    lengths += absl::EqualsIgnoreCase(name, "Content-Length") ? 1 : 0;
-  }
-  if (encodings + lengths > 1) {
-    return absl::InvalidArgumentError(
-        "headers: more than one Content-Length or Transfer-Encoding");
-  }
-  if (encodings == 1) {
-    if (!absl::EqualsIgnoreCase(request.Header("Transfer-Encoding"),
-                                "chunked")) {
-      return absl::InvalidArgumentError(
-          "Transfer-Encoding: chunked is the only one that is known");
-    }
-    return std::nullopt;
-  }
-  std::int64_t size = 0;
-  if (lengths == 1 &&
-      (!absl::SimpleAtoi(request.Header("Content-Length"), &size) ||
-       size < 0)) {
-    return absl::OutOfRangeError("Content-Length: is no size of a body");
-  }
-  return size;
-}
-
 }  // namespace
 
 // The request that the handler gets, and the memory of its body.
@@ -95,13 +61,13 @@ struct Exchange::OwnedRequest : Request {
 
 MHD_Result Exchange::OnAccess(void* context, MHD_Connection* connection,
                               const char* target, const char* method,
-                              const char* /*version*/, const char* data,
+                              const char* version, const char* data,
                               std::size_t* data_size, void** exchange) {
   if (*exchange == nullptr) {
     auto* const begun =
         new Exchange(*static_cast<ExchangeContext*>(context), connection);
     *exchange = begun;  // Deleted by OnCompleted.
-    begun->error_ = begun->Begin(target, method);
+    begun->error_ = begun->Begin(target, method, version);
     // Of a request without a body this would close the connection.
     if (begun->error_.ok() || !begun->has_body()) return MHD_YES;
     begun->lingers_ = true;
@@ -130,17 +96,16 @@ Exchange::Exchange(ExchangeContext& context, MHD_Connection* connection)
       connection_(connection),
       request_(std::make_shared<OwnedRequest>()) {}
 
-absl::Status Exchange::Begin(absl::string_view target,
-                             absl::string_view method) {
+absl::Status Exchange::Begin(absl::string_view target, absl::string_view method,
+                             absl::string_view version) {
   request_->method = std::string(method);
   request_->peer = Peer(connection_);
   MHD_get_connection_values_n(connection_, MHD_HEADER_KIND, &AddHeader,
                               &request_->headers);
-  absl::StatusOr<std::optional<std::int64_t>> announced =
-      AnnouncedSize(*request_);
-  // Of a body that cannot be told from what follows it all is dropped.
-  announced_ = announced.ok() ? *announced : std::nullopt;
-  ATTENTION_RETURN_IF_ERROR(announced.status());
+  // Until it is known all is body, which is dropped after an error.
+  announced_ = std::nullopt;
+  ATTENTION_RETURN_IF_ERROR(CheckHeaders(*request_, version));
+  ATTENTION_ASSIGN_OR_RETURN(announced_, AnnouncedSize(*request_));
   ATTENTION_ASSIGN_OR_RETURN(request_->path, DecodePath(target));
   return has_body() ? PrepareBody() : absl::OkStatus();
 }

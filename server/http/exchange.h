@@ -53,7 +53,8 @@ class Exchange {
   Exchange(ExchangeContext& context, MHD_Connection* connection);
 
   // Judges what the headers say; an error is the answer.
-  absl::Status Begin(absl::string_view target, absl::string_view method);
+  absl::Status Begin(absl::string_view target, absl::string_view method,
+                     absl::string_view version);
   absl::Status PrepareBody();
   MHD_Result TakeData(std::span<const std::byte> data);
   MHD_Result Finish();

@@ -56,6 +56,18 @@ TEST(HttpLimitsTest, RefusesALargeBodyBeforeItIsSent) {
   }
 }
 
+TEST(HttpLimitsTest, RefusesSizesThatNoIntegerHas) {
+  const auto listener = StartListener(Echo, SmallBodies());
+  HttpClient client(listener->port());
+  const HttpAnswer answer = client.Ask(
+      "POST / HTTP/1.1\r\nHost: test\r\n"
+      "Content-Length: 18446744073709551614\r\n\r\n");
+  EXPECT_EQ(answer.status, 413);
+  EXPECT_EQ(answer.body,
+            R"({"error":"Content-Length: 18446744073709551614 is more than )"
+            R"(any body may have"})");
+}
+
 TEST(HttpLimitsTest, LetsAClientFinishSendingSoThatItReadsTheRefusal) {
   const auto listener = StartListener(Echo, SmallBodies());
   HttpClient client(listener->port());

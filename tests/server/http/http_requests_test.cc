@@ -243,7 +243,11 @@ TEST(HttpRequestsTest, RefusesWhatTwoReadersWouldEndInDifferentPlaces) {
       "Content-Length: 4\r\nContent-Length: 5\r\n",
       "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
       "Transfer-Encoding: gzip, chunked\r\n",
-      "Transfer-Encoding: identity\r\n"};
+      "Transfer-Encoding: identity\r\n",
+      "Content-Length : 37\r\n",
+      "Content-Length\t: 37\r\n",
+      "Transfer-Encoding : chunked\r\nContent-Length: 3\r\n",
+      "Host: other\r\n"};
   for (const std::string& header : headers) {
     HttpClient client(listener->port());
     const HttpAnswer answer =
@@ -254,6 +258,15 @@ TEST(HttpRequestsTest, RefusesWhatTwoReadersWouldEndInDifferentPlaces) {
     client.CloseSending();
     EXPECT_TRUE(client.SeesEnd()) << header;
   }
+}
+
+TEST(HttpRequestsTest, NeedsAHostButOfHttp10) {
+  const auto listener = StartListener(Echo);
+  HttpClient without(listener->port());
+  EXPECT_EQ(without.Ask("GET / HTTP/1.1\r\n\r\n").status, 400);
+  EXPECT_TRUE(without.SeesEnd());
+  HttpClient old(listener->port());
+  EXPECT_EQ(old.Ask("GET / HTTP/1.0\r\n\r\n").status, 200);
 }
 
 TEST(HttpRequestsTest, SurvivesClientsThatLeaveAtEveryByte) {
