@@ -34,6 +34,8 @@ struct Response {
   // copy. Never compressed: tensors hardly get smaller, and a client that says
   // Accept-Encoding may be answered plainly.
   std::vector<Piece> body{};
+  // Let go of when the answer is sent or its connection has died.
+  std::shared_ptr<const void> owner{};
 };
 
 // Sends the answer; called once, on any thread, also after the client has left

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -18,8 +19,8 @@ constexpr std::size_t kCopyBytes = std::size_t{128} << 10;
 // The pieces of one answer while it is sent.
 class PieceReader {
  public:
-  explicit PieceReader(std::vector<Piece> pieces)
-      : pieces_(std::move(pieces)) {}
+  PieceReader(std::vector<Piece> pieces, std::shared_ptr<const void> owner)
+      : pieces_(std::move(pieces)), owner_(std::move(owner)) {}
 
   // libmicrohttpd asks for all bytes in order.
   static ssize_t Read(void* self, std::uint64_t /*position*/, char* buffer,
@@ -48,14 +49,16 @@ class PieceReader {
   }
 
   const std::vector<Piece> pieces_;
+  const std::shared_ptr<const void> owner_;
   std::size_t piece_ = 0;
   std::size_t offset_ = 0;
 };
 
-MhdResponsePtr FromPieces(std::vector<Piece> pieces) {
+MhdResponsePtr FromPieces(std::vector<Piece> pieces,
+                          std::shared_ptr<const void> owner) {
   std::erase_if(pieces, [](const Piece& piece) { return piece.size == 0; });
   // Of the response, when there is one.
-  auto* const reader = new PieceReader(std::move(pieces));
+  auto* const reader = new PieceReader(std::move(pieces), std::move(owner));
   std::vector<MHD_IoVec> vectors;
   std::uint64_t size = 0;
   for (const Piece& piece : reader->pieces()) {
@@ -77,7 +80,8 @@ MhdResponsePtr FromPieces(std::vector<Piece> pieces) {
 }  // namespace
 
 MhdResponsePtr ToMhdResponse(Response response, bool keep_alive) {
-  MhdResponsePtr result = FromPieces(std::move(response.body));
+  MhdResponsePtr result =
+      FromPieces(std::move(response.body), std::move(response.owner));
   if (result == nullptr) return nullptr;
   if (!keep_alive) {
     response.headers.emplace_back(MHD_HTTP_HEADER_CONNECTION, "close");

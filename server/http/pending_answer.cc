@@ -54,10 +54,11 @@ void PendingAnswer::End() {
 }
 
 void PendingAnswer::Give(Response response) {
+  std::optional<Response> given(std::move(response));
   MHD_Connection* suspended = nullptr;
   {
     MutexLock lock(mutex_);
-    response_ = std::move(response);
+    if (socket_ >= 0) response_.swap(given);
     suspended = std::exchange(suspended_, nullptr);
   }
   // It cannot go away before this: MHD does not look at it while it is
@@ -67,6 +68,8 @@ void PendingAnswer::Give(Response response) {
     // MHD_run may swallow what that says to it when it comes meanwhile.
     eventfd_write(wake_, 1);
   }
+  // An answer that nobody takes keeps nothing while the listener stops.
+  given.reset();
   open_.Answered();
 }
 

@@ -32,7 +32,7 @@ class PendingAnswer {
   // The connection does not wait any more.
   void End() ABSL_LOCKS_EXCLUDED(mutex_);
 
-  // Once.
+  // Once. Dropped when the connection has ended.
   void Give(Response response) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // As Request::cancelled.

@@ -12,7 +12,7 @@
 namespace attention {
 
 // Thread-safe. The engine's own count ends when a result is computed; this one
-// ends when gRPC has sent it.
+// ends when gRPC or HTTP has sent it.
 class OpenRequests {
  public:
   void Enter() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -40,13 +40,15 @@ http::Response MethodNotAllowed(Endpoint endpoint, const std::string& method) {
   return answer;
 }
 
-// Counts as open until it is answered.
+// Counts as open until its answer is sent or its client has left.
 http::Respond Counted(OpenRequests& open_requests, http::Respond respond) {
   open_requests.Enter();
-  return [&open_requests,
+  std::shared_ptr<const void> open(
+      &open_requests, [](OpenRequests* requests) { requests->Leave(); });
+  return [open = std::move(open),
           respond = std::move(respond)](http::Response answer) mutable {
+    answer.owner = std::move(open);
     std::move(respond)(std::move(answer));
-    open_requests.Leave();
   };
 }
 

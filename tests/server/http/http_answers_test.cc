@@ -26,7 +26,7 @@ class Watched {
   explicit Watched(std::string bytes)
       : bytes_(std::make_shared<const std::string>(std::move(bytes))) {}
 
-  // In pieces of `piece` bytes, each of which keeps it.
+  // In pieces of `piece` bytes, each of which keeps it, as the answer does.
   Response AsResponse(std::size_t piece) {
     auto owner = std::shared_ptr<const void>(
         bytes_.get(), [kept = bytes_, this](const void* /*unused*/) {
@@ -35,6 +35,7 @@ class Watched {
           changed_.notify_all();
         });
     Response response;
+    response.owner = owner;
     for (std::size_t begin = 0; begin < bytes_->size(); begin += piece) {
       response.body.push_back(
           {.data = reinterpret_cast<const std::byte*>(bytes_->data()) + begin,

@@ -2,7 +2,9 @@
 // with numbers where its clients expect numbers.
 #include "server/rest/rest_service.h"
 
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -246,13 +248,15 @@ TEST_F(RestServiceTest, LogSettingsAreFlat) {
   EXPECT_EQ(Post("/v2/logging", R"({"nothing":true})").status, 400);
 }
 
-TEST_F(RestServiceTest, ARequestIsOpenUntilItIsAnswered) {
+TEST_F(RestServiceTest, ARequestIsOpenUntilItsAnswerIsSent) {
   const OpenRequests& open = catalog_.context().service.open_requests;
-  std::int64_t open_inside = 0;
+  std::optional<http::Response> sending;
   service_.Handle(MakeHttpRequest("GET", "/v2"),
-                  [&](const http::Response&) { open_inside = open.count(); });
+                  [&](http::Response answer) { sending = std::move(answer); });
 
-  EXPECT_EQ(open_inside, 1);
+  ASSERT_TRUE(sending.has_value());
+  EXPECT_EQ(open.count(), 1);
+  sending.reset();
   EXPECT_EQ(open.count(), 0);
 }
 
