@@ -112,10 +112,13 @@ void ConnectionLoop::ServeAdded() {
     added.swap(added_);
   }
   for (Connection& connection : added) {
-    // Closes the socket when it fails, which only a lack of memory can cause.
+    started_ = false;
+    // Closes the socket when it fails, for lack of memory or of files. A
+    // connection that had started by then has its end told of like any other.
     if (MHD_add_connection(daemon_.get(), connection.socket.release(),
                            reinterpret_cast<const sockaddr*>(&connection.peer),
-                           connection.peer_size) != MHD_YES) {
+                           connection.peer_size) != MHD_YES &&
+        !started_) {
       on_closed_();
     }
   }
@@ -124,8 +127,9 @@ void ConnectionLoop::ServeAdded() {
 void ConnectionLoop::OnConnection(void* self, MHD_Connection* /*connection*/,
                                   void** /*unused*/,
                                   MHD_ConnectionNotificationCode code) {
-  if (code != MHD_CONNECTION_NOTIFY_CLOSED) return;
-  static_cast<ConnectionLoop*>(self)->on_closed_();
+  auto* const loop = static_cast<ConnectionLoop*>(self);
+  if (code == MHD_CONNECTION_NOTIFY_STARTED) loop->started_ = true;
+  if (code == MHD_CONNECTION_NOTIFY_CLOSED) loop->on_closed_();
 }
 
 }  // namespace attention::http

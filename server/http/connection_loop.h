@@ -68,6 +68,8 @@ class ConnectionLoop {
   std::atomic<bool> ending_ = false;
   Mutex mutex_;
   std::vector<Connection> added_ ABSL_GUARDED_BY(mutex_);
+  // Of the thread: libmicrohttpd has begun to serve what it was given last.
+  bool started_ = false;
   std::thread thread_;
 };
 
