@@ -28,11 +28,14 @@ std::size_t LeaveEscaped(void* /*unused*/, MHD_Connection* /*connection*/,
   return std::strlen(text);
 }
 
-// Milliseconds as poll() takes them.
-int UntilNextTimeout(MHD_Daemon* daemon) {
+// How often answers are looked at that are being sent.
+constexpr unsigned int kSendingIntervalMs = 1000;
+
+// Milliseconds as poll() takes them, `longest` at most.
+int UntilNextTimeout(MHD_Daemon* daemon, unsigned int longest) {
   MHD_UNSIGNED_LONG_LONG timeout = 0;
-  if (MHD_get_timeout(daemon, &timeout) != MHD_YES) return -1;
-  return static_cast<int>(std::min<MHD_UNSIGNED_LONG_LONG>(timeout, kNoLimit));
+  if (MHD_get_timeout(daemon, &timeout) != MHD_YES) timeout = longest;
+  return static_cast<int>(std::min<MHD_UNSIGNED_LONG_LONG>(timeout, longest));
 }
 
 }  // namespace
@@ -50,7 +53,9 @@ ConnectionLoop::ConnectionLoop(ExchangeContext context,
                                std::function<void()> on_closed)
     : on_closed_(std::move(on_closed)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      sending_(*context.clock),
       context_(std::move(context)) {
+  context_.sending = &sending_;
   context_.wake = wake_.get();
 }
 
@@ -97,10 +102,13 @@ void ConnectionLoop::Run() {
       {{.fd = connections, .events = POLLIN, .revents = 0},
        {.fd = wake_.get(), .events = POLLIN, .revents = 0}}};
   while (!ending_) {
-    poll(events.data(), events.size(), UntilNextTimeout(daemon_.get()));
+    poll(events.data(), events.size(),
+         UntilNextTimeout(daemon_.get(),
+                          sending_.empty() ? kNoLimit : kSendingIntervalMs));
     eventfd_t wakes = 0;
     eventfd_read(wake_.get(), &wakes);
     ServeAdded();
+    sending_.CutOffLate();
     MHD_run(daemon_.get());
   }
 }

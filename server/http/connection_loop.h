@@ -14,6 +14,7 @@
 #include "core/base/mutex.h"
 #include "microhttpd.h"
 #include "server/http/exchange.h"
+#include "server/http/sending_answers.h"
 #include "server/net/file_descriptor.h"
 
 namespace attention::http {
@@ -26,8 +27,8 @@ namespace attention::http {
 class ConnectionLoop {
  public:
   // `on_closed` is called for each connection that was added and has ended.
-  // `context` needs no `wake`. ResourceExhausted when the system has no memory
-  // or files left.
+  // `context` needs no `sending` and no `wake`. ResourceExhausted when the
+  // system has no memory or files left.
   static absl::StatusOr<std::unique_ptr<ConnectionLoop>> Create(
       ExchangeContext context, int idle_seconds,
       std::function<void()> on_closed);
@@ -63,6 +64,7 @@ class ConnectionLoop {
   const std::function<void()> on_closed_;
   // Whoever changes something from outside writes to it.
   const net::FileDescriptor wake_;
+  SendingAnswers sending_;
   ExchangeContext context_;
   std::unique_ptr<MHD_Daemon, StopDaemon> daemon_;
   std::atomic<bool> ending_ = false;

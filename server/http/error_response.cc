@@ -3,13 +3,14 @@
 #include <cstddef>
 #include <memory>
 
+#include "absl/strings/str_cat.h"
 #include "microhttpd.h"
 #include "nlohmann/json.hpp"
 
 namespace attention::http {
 namespace {
 
-int HttpStatus(absl::StatusCode code) {
+int RefusalStatus(absl::StatusCode code) {
   switch (code) {
     case absl::StatusCode::kInvalidArgument:
       return MHD_HTTP_BAD_REQUEST;
@@ -33,6 +34,17 @@ std::string ErrorJson(absl::string_view message) {
   return error.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+std::string LastErrorText(absl::string_view status_line,
+                          absl::string_view message) {
+  const std::string json = ErrorJson(message);
+  return absl::StrCat("HTTP/1.1 ", status_line,
+                      "\r\n"
+                      "Connection: close\r\n"
+                      "Content-Type: application/json\r\n"
+                      "Content-Length: ",
+                      json.size(), "\r\n\r\n", json);
+}
+
 Response ErrorResponse(int status, absl::string_view message) {
   const auto json = std::make_shared<const std::string>(ErrorJson(message));
   Response response;
@@ -45,9 +57,8 @@ Response ErrorResponse(int status, absl::string_view message) {
   return response;
 }
 
-Response ErrorResponse(const absl::Status& error) {
-  return ErrorResponse(HttpStatus(error.code()),
-                       {error.message().data(), error.message().size()});
+Response RefusalResponse(const absl::Status& error) {
+  return ErrorResponse(RefusalStatus(error.code()), error.message());
 }
 
 }  // namespace attention::http

@@ -13,13 +13,18 @@ namespace attention::http {
 // {"error": "MESSAGE"}
 std::string ErrorJson(absl::string_view message);
 
-// That with an HTTP status, "404".
+// A whole answer, the last one of its connection, for where libmicrohttpd sends
+// none. `status_line`: "408 Request Timeout".
+std::string LastErrorText(absl::string_view status_line,
+                          absl::string_view message);
+
+// ErrorJson with an HTTP status, "404".
 Response ErrorResponse(int status, absl::string_view message);
 
-// InvalidArgument is 400, OutOfRange (a body that is too large) 413,
-// Unimplemented (an encoding) 415, ResourceExhausted and Unavailable 503, all
-// else 500.
-Response ErrorResponse(const absl::Status& error);
+// Why a request did not get as far as the handler: InvalidArgument is 400,
+// OutOfRange (a body that is too large) 413, Unimplemented (an encoding) 415,
+// ResourceExhausted and Unavailable 503, all else 500.
+Response RefusalResponse(const absl::Status& error);
 
 }  // namespace attention::http
 

@@ -15,6 +15,7 @@
 #include "server/http/mhd_response.h"
 #include "server/http/request_headers.h"
 #include "server/http/request_path.h"
+#include "server/http/transfer_time.h"
 
 namespace attention::http {
 namespace {
@@ -71,7 +72,7 @@ MHD_Result Exchange::OnAccess(void* context, MHD_Connection* connection,
     // Of a request without a body this would close the connection.
     if (begun->error_.ok() || !begun->has_body()) return MHD_YES;
     begun->lingers_ = true;
-    return begun->Queue(ErrorResponse(begun->error_));
+    return begun->Queue(RefusalResponse(begun->error_));
   }
   auto* const self = static_cast<Exchange*>(*exchange);
   if (*data_size == 0) return self->Finish();
@@ -85,6 +86,7 @@ void Exchange::OnCompleted(void* /*context*/, MHD_Connection* connection,
   const std::unique_ptr<Exchange> self(
       static_cast<Exchange*>(std::exchange(*exchange, nullptr)));
   if (self == nullptr) return;
+  self->context_.sending->End(Socket(connection));
   if (self->lingers_) self->context_.linger(Socket(connection));
   if (self->answer_ == nullptr) return;
   self->answer_->End();
@@ -94,6 +96,7 @@ void Exchange::OnCompleted(void* /*context*/, MHD_Connection* connection,
 Exchange::Exchange(ExchangeContext& context, MHD_Connection* connection)
     : context_(context),
       connection_(connection),
+      begun_(context.clock->Now()),
       request_(std::make_shared<OwnedRequest>()) {}
 
 absl::Status Exchange::Begin(absl::string_view target, absl::string_view method,
@@ -124,6 +127,10 @@ absl::Status Exchange::PrepareBody() {
 }
 
 MHD_Result Exchange::TakeData(std::span<const std::byte> data) {
+  received_bytes_ += static_cast<std::int64_t>(data.size());
+  if (context_.clock->Now() > begun_ + TransferTime(received_bytes_)) {
+    return RefuseSlowBody();
+  }
   if (error_.ok()) {
     error_ = decoder_ == nullptr ? request_->memory->Append(data)
                                  : decoder_->Decode(data, *request_->memory);
@@ -134,13 +141,27 @@ MHD_Result Exchange::TakeData(std::span<const std::byte> data) {
   return dropped_bytes_ <= kMaxDroppedBytes ? MHD_YES : MHD_NO;
 }
 
+MHD_Result Exchange::RefuseSlowBody() {
+  // Directly: libmicrohttpd takes no answer while a body arrives. It has sent
+  // nothing since the last answer but 100 Continue, so that there is room.
+  const std::string refusal = LastErrorText(
+      "408 Request Timeout",
+      absl::StrCat("body: ", received_bytes_, " bytes have come; it has ",
+                   kLeastTime.count(), " seconds, and one more for each ",
+                   kLeastBytesPerSecond, " bytes"));
+  send(Socket(connection_), refusal.data(), refusal.size(),
+       MSG_NOSIGNAL | MSG_DONTWAIT);
+  lingers_ = true;
+  return MHD_NO;
+}
+
 MHD_Result Exchange::Finish() {
   if (answer_ == nullptr) {
     if (error_.ok() && decoder_ != nullptr) error_ = decoder_->Finish();
     if (error_.ok() && !context_.open->Enter()) {
       error_ = absl::UnavailableError("the server is stopping");
     }
-    if (!error_.ok()) return Queue(ErrorResponse(error_));
+    if (!error_.ok()) return Queue(RefusalResponse(error_));
     CallHandler();
   }
   std::optional<Response> response = answer_->TakeOrSuspend(connection_);
@@ -161,6 +182,11 @@ void Exchange::CallHandler() {
 MHD_Result Exchange::Queue(Response response) {
   const bool keep_alive = context_.open->keeps_alive();
   int status = response.status;
+  std::int64_t bytes = 0;
+  for (const Piece& piece : response.body) {
+    bytes += static_cast<std::int64_t>(piece.size);
+  }
+  context_.sending->Begin(Socket(connection_), bytes);
   MhdResponsePtr converted = ToMhdResponse(std::move(response), keep_alive);
   if (converted == nullptr) {
     status = MHD_HTTP_INTERNAL_SERVER_ERROR;

@@ -12,23 +12,29 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "core/base/clock.h"
 #include "microhttpd.h"
 #include "server/http/content_decoder.h"
 #include "server/http/http_listener.h"
 #include "server/http/open_exchanges.h"
 #include "server/http/pending_answer.h"
 #include "server/http/request_body.h"
+#include "server/http/sending_answers.h"
 
 namespace attention::http {
 
-// What the exchanges of a loop share, with those of other loops but for `wake`.
+// What the exchanges of a loop share, with those of other loops but for
+// `sending` and `wake`.
 struct ExchangeContext {
   Handler handler{};
   std::int64_t max_body_bytes = 0;
   std::shared_ptr<BodyMemory> body_memory{};
   OpenExchanges* open = nullptr;
+  const Clock* clock = nullptr;
   // As LingeringSockets::Add.
   std::function<void(int socket)> linger{};
+  // Of the loop.
+  SendingAnswers* sending = nullptr;
   // An eventfd: the loop is to look at its connections.
   int wake = -1;
 };
@@ -57,6 +63,7 @@ class Exchange {
                      absl::string_view version);
   absl::Status PrepareBody();
   MHD_Result TakeData(std::span<const std::byte> data);
+  MHD_Result RefuseSlowBody();
   MHD_Result Finish();
   void CallHandler();
 
@@ -65,11 +72,13 @@ class Exchange {
 
   ExchangeContext& context_;
   MHD_Connection* const connection_;
+  const Clock::TimePoint begun_;
   std::shared_ptr<OwnedRequest> request_;
   std::unique_ptr<ContentDecoder> decoder_;
   // Content-Length, nothing for a chunked body.
   std::optional<std::int64_t> announced_ = 0;
   absl::Status error_;
+  std::int64_t received_bytes_ = 0;
   // Of a body that is refused and read to its end all the same.
   std::int64_t dropped_bytes_ = 0;
   // The client may still be sending when it is answered.

@@ -30,15 +30,10 @@ unsigned int NumLoops() {
 }
 
 std::string TooManyConnections(int max_connections) {
-  const std::string json =
-      ErrorJson(absl::StrCat("connections: there are ", max_connections,
-                             " already; keep fewer open, or try again later"));
-  return absl::StrCat(
-      "HTTP/1.1 503 Service Unavailable\r\n"
-      "Connection: close\r\n"
-      "Content-Type: application/json\r\n"
-      "Content-Length: ",
-      json.size(), "\r\n\r\n", json);
+  return LastErrorText(
+      "503 Service Unavailable",
+      absl::StrCat("connections: there are ", max_connections,
+                   " already; keep fewer open, or try again later"));
 }
 
 }  // namespace
@@ -83,6 +78,7 @@ HttpListener::Impl::Impl(const ListenerOptions& options, Handler handler)
   context_.body_memory = std::make_shared<BodyMemory>();
   context_.body_memory->limit_bytes = options.max_total_body_bytes;
   context_.open = &open_;
+  context_.clock = options.clock;
   context_.linger = [this](int socket) { acceptor_->Linger(socket); };
 }
 

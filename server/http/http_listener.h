@@ -13,6 +13,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "core/base/clock.h"
 
 namespace attention::http {
 
@@ -89,6 +90,9 @@ struct ListenerOptions {
   // balancers and client libraries keep an idle connection: it is them who
   // should close it, as they may be about to use it.
   int idle_seconds = 120;
+  // Tells how long bodies and answers take (transfer_time.h); outlives the
+  // listener.
+  const Clock* clock = &SystemClock();
 };
 
 // An HTTP/1.1 server: keep-alive, pipelining, chunked and compressed bodies,

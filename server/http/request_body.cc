@@ -12,7 +12,8 @@ namespace {
 
 // Most requests fit; whoever announces much and sends little holds this.
 constexpr std::size_t kFirstBytes = std::size_t{64} << 10;
-constexpr std::size_t kGrowth = 8;
+// So that at most half of what is held is empty.
+constexpr std::size_t kGrowth = 2;
 
 }  // namespace
 

@@ -22,7 +22,7 @@ struct BodyMemory {
 };
 
 // Contiguous, aligned to 64 bytes. Grows as data arrives, so that announcing
-// much costs nothing; at most a seventh of it is copied for that. Not
+// much costs nothing and no more than twice of what has arrived is held. Not
 // thread-safe.
 class RequestBody {
  public:

@@ -19,8 +19,9 @@ namespace {
 TEST(ConnectionLoopTest, AConnectionThatCannotBeServedEndsOnce) {
   OpenExchanges open;
   std::atomic<int> closed = 0;
-  auto loop = ConnectionLoop::Create({.open = &open}, /*idle_seconds=*/60,
-                                     [&closed] { ++closed; });
+  auto loop =
+      ConnectionLoop::Create({.open = &open, .clock = &SystemClock()},
+                             /*idle_seconds=*/60, [&closed] { ++closed; });
   ASSERT_TRUE(loop.ok()) << loop.status();
   // A file that epoll does not take, as it takes no socket when the system has
   // no memory left.

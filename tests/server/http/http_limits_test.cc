@@ -4,15 +4,21 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <future>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/http/transfer_time.h"
 #include "tests/server/http/http_client.h"
 #include "tests/server/http/test_listener.h"
+#include "tests/support/fake_clock.h"
 #include "zlib.h"
 
 namespace attention::http {
@@ -290,6 +296,51 @@ TEST(HttpLimitsTest, ServesOthersWhileAClientDoesNotReadItsAnswer) {
     EXPECT_EQ(client.Ask(HttpRequest("GET", "/")).body, "x");
   }
   EXPECT_EQ(slow.front()->Read().body.size(), large.size());
+}
+
+TEST(HttpLimitsTest, RefusesBodiesThatNeverEnd) {
+  FakeClock clock;
+  ListenerOptions options = LocalOptions();
+  options.clock = &clock;
+  const auto listener = StartListener(Echo, options);
+  HttpClient client(listener->port());
+  // The server says when it has begun to read.
+  EXPECT_EQ(client
+                .Ask("POST / HTTP/1.1\r\nHost: test\r\n"
+                     "Expect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+                .status,
+            100);
+  HttpClient fast(listener->port());
+  EXPECT_EQ(fast.Ask(HttpRequest("POST", "/", "fast")).status, 200);
+  clock.Advance(std::chrono::seconds(121));
+  const HttpAnswer answer = client.Ask("x");
+  EXPECT_EQ(answer.status, 408);
+  EXPECT_EQ(answer.body,
+            R"({"error":"body: 1 bytes have come; it has 120 seconds, and one )"
+            R"(more for each 65536 bytes"})");
+  EXPECT_TRUE(client.SeesEnd());
+  // Its time begins with each request.
+  EXPECT_EQ(fast.Ask(HttpRequest("POST", "/", "fast")).status, 200);
+}
+
+TEST(HttpLimitsTest, CutsOffWhoDoesNotReadItsAnswer) {
+  FakeClock clock;
+  ListenerOptions options = LocalOptions();
+  options.clock = &clock;
+  Inbox inbox;
+  const auto listener = StartListener(inbox.AsHandler(), options);
+  HttpClient client(listener->port());
+  ASSERT_TRUE(client.Send(HttpRequest("GET", "/")));
+  // More than the sockets between the two hold.
+  constexpr std::int64_t kBytes = std::int64_t{64} << 20;
+  Response answer = TextResponse(std::string(kBytes, 'x'));
+  std::promise<void> dropped;
+  answer.owner = std::shared_ptr<const void>(
+      nullptr, [&dropped](const void*) { dropped.set_value(); });
+  std::move(inbox.Take().respond)(std::move(answer));
+  EXPECT_EQ(client.Read(/*to_head=*/true).status, 200);
+  clock.Advance(TransferTime(kBytes) + std::chrono::seconds(1));
+  dropped.get_future().wait();
 }
 
 TEST(HttpLimitsTest, ClosesConnectionsOnWhichNothingMoves) {
