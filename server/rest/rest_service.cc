@@ -4,7 +4,6 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "core/base/quote.h"
 #include "server/http/error_response.h"
@@ -26,9 +25,12 @@ http::Response NotFound(const std::string& path) {
 
 // Names that it has go into messages and answers, which must be UTF-8.
 bool IsUtf8(const std::string& path) {
-  const std::string replaced = Json(path).dump(-1, ' ', /*ensure_ascii=*/true,
-                                               Json::error_handler_t::replace);
-  return !absl::StrContains(replaced, "\\ufffd");
+  try {
+    Json(path).dump();
+    return true;
+  } catch (const Json::type_error&) {
+    return false;
+  }
 }
 
 http::Response MethodNotAllowed(Endpoint endpoint, const std::string& method) {

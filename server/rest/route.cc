@@ -105,6 +105,7 @@ std::optional<Route> ParseRegion(const std::array<Ending, 3>& endings,
 }  // namespace
 
 std::optional<Route> ParseRoute(absl::string_view path) {
+  absl::ConsumeSuffix(&path, "/");
   for (const auto& [whole, endpoint] : kPaths) {
     if (path == whole) return Route{.endpoint = endpoint};
   }
@@ -137,19 +138,16 @@ absl::string_view AllowedMethods(Endpoint endpoint) {
       return "POST";
     case Endpoint::kLogSettings:
     case Endpoint::kModelTrace:
-      return "GET, POST";
+      return "GET, HEAD, POST";
     default:
-      return "GET";
+      return "GET, HEAD";
   }
 }
 
 bool AllowsMethod(Endpoint endpoint, absl::string_view method) {
   for (const absl::string_view allowed :
        absl::StrSplit(AllowedMethods(endpoint), ", ")) {
-    // HEAD is a GET of which only the headers are sent.
-    if (method == allowed || (method == "HEAD" && allowed == "GET")) {
-      return true;
-    }
+    if (method == allowed) return true;
   }
   return false;
 }

@@ -41,10 +41,11 @@ struct Route {
   friend bool operator==(const Route&, const Route&) = default;
 };
 
-// Nothing when there is no such path. `path` is decoded and has no query.
+// Nothing when there is no such path. `path` is decoded and has no query; a
+// slash at its end does not matter.
 std::optional<Route> ParseRoute(absl::string_view path);
 
-// The methods of an endpoint, as the header Allow has them: "GET, POST".
+// The methods of an endpoint, as the header Allow has them: "GET, HEAD".
 absl::string_view AllowedMethods(Endpoint endpoint);
 
 // True for one of those.

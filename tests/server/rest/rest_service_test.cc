@@ -91,22 +91,29 @@ TEST_F(RestServiceTest, ModelStatisticsAreNumbers) {
 }
 
 TEST_F(RestServiceTest, UnknownModelsAreNotFound) {
-  for (const char* path :
-       {"/v2/models/no/0", "/v2/models/no/0/ready", "/v2/models/no/0/config",
-        "/v2/models/no/0/stats", "/v2/models/bert/0/versions/2"}) {
-    EXPECT_EQ(Get(path).status, 404) << path;
-    EXPECT_THAT(Get(path).Error(), HasSubstr("0"));
+  const std::string why =
+      "model \"no/0\" is not loaded; there are sdpa, bert/0, bert/1, "
+      "... (4 in all)";
+  for (const char* path : {"/v2/models/no/0", "/v2/models/no/0/ready",
+                           "/v2/models/no/0/config", "/v2/models/no/0/stats"}) {
+    ExpectError(Get(path), 404, why);
   }
-  EXPECT_EQ(Post("/v2/models/no/0/infer", R"({"inputs":[]})").status, 404);
+  ExpectError(Post("/v2/models/no/0/infer", R"({"inputs":[]})"), 404, why);
+  ExpectError(Get("/v2/models/bert/0/versions/2"), 404,
+              "model bert/0 has no version \"2\"; ask for \"1\"");
 }
 
 TEST_F(RestServiceTest, OtherPathsAndMethodsAreRefused) {
   ExpectError(Get("/v3"), 404, "Not Found: there is no \"/v3\"");
   ExpectError(Get("/v2/models/\xff"), 400, "path: is not UTF-8");
+  // U+FFFD is a character like any other.
+  ExpectError(Get("/v2/models/\xef\xbf\xbd"), 404, "is not loaded");
   const RestAnswer get = Get("/v2/models/bert/0/infer");
   ExpectError(get, 405, "Method Not Allowed: \"GET\", allowed: POST");
   EXPECT_EQ(get.Header("Allow"), "POST");
-  ExpectError(Post("/v2/models/bert/0"), 405, "allowed: GET");
+  const RestAnswer post = Post("/v2/models/bert/0");
+  ExpectError(post, 405, "Method Not Allowed: \"POST\", allowed: GET, HEAD");
+  EXPECT_EQ(post.Header("Allow"), "GET, HEAD");
   ExpectError(Post("/v2/models/bert/0/generate"), 501, "does not generate");
   ExpectError(Get("/v2/trace/setting"), 501, "keeps no traces");
   ExpectError(Post("/v2/models/bert/0/trace/setting"), 501, "keeps no traces");

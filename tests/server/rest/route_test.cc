@@ -78,18 +78,27 @@ TEST(RouteTest, NamesMayHaveSlashesAndWordsOfPaths) {
   }
 }
 
+TEST(RouteTest, ASlashAtTheEndDoesNotMatter) {
+  EXPECT_EQ(ParseRoute("/v2/"), (Route{Endpoint::kServerMetadata}));
+  EXPECT_EQ(ParseRoute("/v2/health/live/"), (Route{Endpoint::kServerLive}));
+  EXPECT_EQ(ParseRoute("/v2/models/minilm/0/"),
+            (Route{Endpoint::kModelMetadata, "minilm/0"}));
+  EXPECT_EQ(ParseRoute("/v2/models/minilm/0/versions/1/infer/"),
+            (Route{Endpoint::kModelInfer, "minilm/0", "1"}));
+}
+
 TEST(RouteTest, OtherPathsAreNone) {
   for (const char* path : {"",
                            "/",
                            "/v1",
-                           "/v2/",
+                           "/v2//",
                            "v2",
                            "/v2/health",
                            "/v2/health/dead",
                            "/v2/models",
                            "/v2/models/",
                            "/v2/models//infer",
-                           "/v2/models/versions/1/infer/",
+                           "/v2/models/versions/1/infer//",
                            "/v2/models/trace/setting/x/",
                            "/v2/repository",
                            "/v2/repository/models/load",
