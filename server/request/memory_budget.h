@@ -36,6 +36,7 @@ class MemoryBudget {
   absl::StatusOr<std::shared_ptr<const Reservation>> Reserve(
       std::int64_t bytes);
 
+  std::int64_t limit_bytes() const { return limit_bytes_; }
   std::int64_t used_bytes() const { return used_->load(); }
 
   // Where the memory of answers is taken, once it is reserved.

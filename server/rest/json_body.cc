@@ -32,9 +32,9 @@ std::optional<double> NonFinite(absl::string_view text) {
 
 // Told of every event while nlohmann::json parses; what it answers false to is
 // not kept.
-class BodyReader {
+class JsonReader {
  public:
-  explicit BodyReader(bool takes_data) : takes_data_(takes_data) {}
+  explicit JsonReader(bool takes_data) : takes_data_(takes_data) {}
 
   // `level` is that of what the event is in, 0 for the body itself.
   bool operator()(int level, Event event, json& parsed) {
@@ -158,18 +158,20 @@ std::string QuoteNonFinite(absl::string_view text) {
   return quoted;
 }
 
-absl::StatusOr<json> Parse(absl::string_view text, BodyReader& reader) {
-  if (text.size() > kMaxJsonBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("body: JSON of ", text.size(), " bytes, ", kMaxJsonBytes,
-                     " are allowed; send tensors as binary data"));
+absl::StatusOr<json> Parse(absl::string_view text, JsonReader& reader) {
+  json object;
+  absl::Status error;
+  try {
+    object = json::parse(text.begin(), text.end(), std::ref(reader));
+  } catch (const json::out_of_range&) {
+    error = absl::InvalidArgumentError(
+        "body: JSON has a number beyond 1.7976931348623157e308, the largest "
+        "that is read");
+  } catch (const json::parse_error&) {
+    error = absl::InvalidArgumentError("body: is not valid UTF-8 JSON");
   }
-  json object = json::parse(text.begin(), text.end(), std::ref(reader),
-                            /*allow_exceptions=*/false);
   ATTENTION_RETURN_IF_ERROR(reader.error());
-  if (object.is_discarded()) {
-    return absl::InvalidArgumentError("body: is not valid UTF-8 JSON");
-  }
+  ATTENTION_RETURN_IF_ERROR(error);
   if (!object.is_object()) {
     return absl::InvalidArgumentError("body: is JSON, but not an object");
   }
@@ -178,17 +180,25 @@ absl::StatusOr<json> Parse(absl::string_view text, BodyReader& reader) {
 
 }  // namespace
 
+absl::Status CheckJsonSize(std::size_t bytes) {
+  if (bytes <= kMaxJsonBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("body: JSON of ", bytes, " bytes, ", kMaxJsonBytes,
+                   " are allowed; send tensors as binary data"));
+}
+
 absl::StatusOr<json> ParseJsonBody(absl::string_view text) {
+  ATTENTION_RETURN_IF_ERROR(CheckJsonSize(text.size()));
   if (text.empty()) return json::object();
-  BodyReader reader(/*takes_data=*/false);
+  JsonReader reader(/*takes_data=*/false);
   return Parse(text, reader);
 }
 
 absl::StatusOr<InferJson> ParseInferJson(absl::string_view text) {
-  BodyReader reader(/*takes_data=*/true);
+  ATTENTION_RETURN_IF_ERROR(CheckJsonSize(text.size()));
+  JsonReader reader(/*takes_data=*/true);
   std::string quoted;
-  if (text.size() <= kMaxJsonBytes &&
-      (absl::StrContains(text, "NaN") || absl::StrContains(text, "Infinity"))) {
+  if (absl::StrContains(text, "NaN") || absl::StrContains(text, "Infinity")) {
     quoted = QuoteNonFinite(text);
     text = quoted;
   }

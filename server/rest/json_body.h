@@ -6,6 +6,7 @@
 #include <deque>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "nlohmann/json.hpp"
@@ -40,6 +41,9 @@ struct InferJson {
   nlohmann::json object{};
   std::vector<JsonElements> data{};
 };
+
+// InvalidArgument for more than kMaxJsonBytes.
+absl::Status CheckJsonSize(std::size_t bytes);
 
 // InvalidArgument for what is no JSON object in UTF-8, and for more than the
 // limits above. An empty text is an empty object.

@@ -13,8 +13,12 @@
 namespace attention::oip {
 namespace {
 
-// Whole numbers up to here are exact.
-constexpr double kMaxExact = 9007199254740992;
+// Whole numbers up to here are exact, and what rounds to one of them is beyond.
+constexpr double kMaxExact = 9007199254740991;
+
+// Half of a float's last bit beyond the largest float: what is less rounds to
+// that one, whose shortest text is a bit more than it.
+constexpr double kBeyondFloat = 0x1.ffffffp127;
 
 // Writes each element as `convert` has it, which gives nothing for one that a T
 // cannot be.
@@ -44,6 +48,15 @@ std::optional<T> ToWhole(double value, double max) {
     return std::nullopt;
   }
   return static_cast<T>(value);
+}
+
+std::optional<float> ToFloat(double value) {
+  constexpr double kMax = std::numeric_limits<float>::max();
+  if (std::isfinite(value) && std::abs(value) > kMax) {
+    if (std::abs(value) >= kBeyondFloat) return std::nullopt;
+    return static_cast<float>(std::copysign(kMax, value));
+  }
+  return static_cast<float>(value);
 }
 
 void AppendFloat(float value, std::string& to) {
@@ -97,9 +110,7 @@ absl::StatusOr<std::vector<std::byte>> EncodeElements(
         return ToWhole<std::int64_t>(value, kMaxExact);
       });
     default:
-      return Encode<float>(input, datatype, elements, [](double value) {
-        return std::optional(static_cast<float>(value));
-      });
+      return Encode<float>(input, datatype, elements, ToFloat);
   }
 }
 

@@ -21,7 +21,8 @@ inline constexpr std::int64_t kMaxElementCharacters = 18;
 
 // The elements as bytes of `datatype`, "FP32". InvalidArgument, naming the
 // input, for FP16, BF16 and what no input takes, as in Triton, and for a value
-// that the type has not: a fraction or NaN in INT64, a number in BOOL.
+// that the type has not: 1e39 in FP32, a fraction or NaN in INT64, a number in
+// BOOL.
 absl::StatusOr<std::vector<std::byte>> EncodeElements(
     absl::string_view input, absl::string_view datatype,
     const JsonElements& elements);

@@ -38,6 +38,20 @@ std::string TensorName(const std::string& name) {
   return is_known ? name : Quote(name);
 }
 
+// Room for what parsing takes.
+absl::StatusOr<std::shared_ptr<const MemoryBudget::Reservation>> ReserveParsed(
+    std::size_t json_bytes, MemoryBudget& budget) {
+  ATTENTION_RETURN_IF_ERROR(CheckJsonSize(json_bytes));
+  const auto bytes = static_cast<std::int64_t>(json_bytes * kMemoryPerJsonByte);
+  if (bytes > budget.limit_bytes()) {
+    return Invalid("body: JSON of ", json_bytes, " bytes takes ", bytes,
+                   " bytes of memory, all requests together may have ",
+                   budget.limit_bytes(),
+                   " (--max-inflight-bytes); send tensors as binary data");
+  }
+  return budget.Reserve(bytes);
+}
+
 // What `raw` points into.
 struct HeldBody {
   std::shared_ptr<const http::Request> request{};
@@ -46,9 +60,10 @@ struct HeldBody {
 };
 
 // Reads a body front to back.
-class BodyReader {
+class InferBodyReader {
  public:
-  BodyReader(std::shared_ptr<const http::Request> request, const Route& route)
+  InferBodyReader(std::shared_ptr<const http::Request> request,
+                  const Route& route)
       : held_(std::make_shared<HeldBody>()) {
     held_->request = std::move(request);
     body_.message.header.set_model_name(route.name);
@@ -59,8 +74,7 @@ class BodyReader {
     ATTENTION_ASSIGN_OR_RETURN(const std::size_t json_bytes, JsonBytes());
     // Until the message counts what has become of it.
     ATTENTION_ASSIGN_OR_RETURN(const auto reservation,
-                               budget.Reserve(static_cast<std::int64_t>(
-                                   json_bytes * kMemoryPerJsonByte)));
+                               ReserveParsed(json_bytes, budget));
     const http::Request& request = *held_->request;
     ATTENTION_ASSIGN_OR_RETURN(
         json_, ParseInferJson(absl::string_view(
@@ -266,7 +280,7 @@ bool OutputForms::IsBinary(absl::string_view output) const {
 absl::StatusOr<InferBody> ReadInferBody(
     std::shared_ptr<const http::Request> request, const Route& route,
     MemoryBudget& budget) {
-  return BodyReader(std::move(request), route).Read(budget);
+  return InferBodyReader(std::move(request), route).Read(budget);
 }
 
 }  // namespace attention::oip

@@ -35,8 +35,9 @@ struct InferBody {
 
 // Reads what Triton's HTTP protocol has. Binary data stays in the body of
 // `request`, which the message keeps; elements in JSON are converted once.
-// InvalidArgument, naming the field, for what is not that protocol;
-// ResourceExhausted when `budget` has no room to convert them.
+// InvalidArgument, naming the field, for what is not that protocol, and for
+// more JSON than `budget` can ever hold; ResourceExhausted when it has no room
+// now.
 absl::StatusOr<InferBody> ReadInferBody(
     std::shared_ptr<const http::Request> request, const Route& route,
     MemoryBudget& budget);

@@ -54,6 +54,12 @@ absl::StatusOr<Reservation> ReserveText(const InferAnswer& answer,
              kMaxElementCharacters;
   }
   if (bytes == 0) return nullptr;
+  if (bytes > budget.limit_bytes()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "outputs: as JSON they have up to ", bytes,
+        " bytes, all requests together may have ", budget.limit_bytes(),
+        " (--max-inflight-bytes); binary data takes less"));
+  }
   absl::StatusOr<Reservation> reserved = budget.Reserve(bytes);
   if (reserved.ok()) return reserved;
   return absl::UnavailableError(absl::StrCat(reserved.status().message(),

@@ -11,8 +11,8 @@
 namespace attention::oip {
 
 // Binary outputs are sent from where they are. Or the error: the answer's own,
-// 400 for elements that JSON has not, 503 when `budget` has no room for the
-// text of those that it has.
+// 400 for elements that JSON has not or whose text `budget` can never hold, 503
+// when it has no room for that now.
 http::Response WriteInferAnswer(const InferAnswer& answer,
                                 const OutputForms& forms, MemoryBudget& budget);
 

@@ -41,8 +41,8 @@ TEST(JsonBodyTest, AnEmptyTextIsAnEmptyObject) {
 }
 
 TEST(JsonBodyTest, WhatIsNoObjectIsRefused) {
-  for (const char* text : {"{", "{]", "{\"a\":1}x", "\"", "{\"a\":\"\xff\"}",
-                           "{\"a\":1e999}", "{a:1}", "nul"}) {
+  for (const char* text :
+       {"{", "{]", "{\"a\":1}x", "\"", "{\"a\":\"\xff\"}", "{a:1}", "nul"}) {
     ExpectRefused(ParseJsonBody(text).status(), "is not valid UTF-8 JSON");
     ExpectRefused(ParseInferJson(text).status(), "is not valid UTF-8 JSON");
   }
@@ -50,6 +50,16 @@ TEST(JsonBodyTest, WhatIsNoObjectIsRefused) {
     ExpectRefused(ParseJsonBody(text).status(), "but not an object");
   }
   ExpectRefused(ParseInferJson("").status(), "is not valid UTF-8 JSON");
+}
+
+TEST(JsonBodyTest, NumbersThatNoDoubleIsAreRefused) {
+  for (const char* text : {R"({"a":1e400})", R"({"a":-1e309})",
+                           R"({"inputs":[{"data":[1e309]}]})"}) {
+    ExpectRefused(ParseJsonBody(text).status(),
+                  "a number beyond 1.7976931348623157e308");
+    ExpectRefused(ParseInferJson(text).status(),
+                  "a number beyond 1.7976931348623157e308");
+  }
 }
 
 TEST(JsonBodyTest, DepthHasALimit) {
@@ -86,6 +96,16 @@ TEST(JsonBodyTest, BytesHaveALimit) {
   EXPECT_TRUE(ParseJsonBody(spaces.substr(1) + "{}").ok());
   ExpectRefused(ParseJsonBody(spaces + "{}").status(),
                 "send tensors as binary data");
+}
+
+TEST(JsonBodyTest, QuotationMarksThatNanNeedsDoNotCount) {
+  const std::string values =
+      Repeat(static_cast<int>(kMaxJsonBytes / 5), "NaN ,") + "NaN";
+  const std::string text = Input("[" + values.substr(100) + "]");
+  ASSERT_LE(text.size(), kMaxJsonBytes);
+  const auto body = ParseInferJson(text);
+  ASSERT_TRUE(body.ok()) << body.status();
+  EXPECT_EQ(body->data[0].values.size(), kMaxJsonBytes / 5 - 19);
 }
 
 TEST(JsonBodyTest, ElementsComeFlatOrNested) {

@@ -54,8 +54,8 @@ std::string Written(const std::vector<float>& values) {
 TEST(JsonElementsTest, EveryTypeThatJsonHas) {
   EXPECT_THAT(Encoded<float>("FP32", Numbers({0.5, -3, 16777217})),
               ElementsAre(0.5F, -3.0F, 16777216.0F));
-  EXPECT_THAT(Encoded<std::int64_t>("INT64", Numbers({9007199254740992, -1})),
-              ElementsAre(9007199254740992, -1));
+  EXPECT_THAT(Encoded<std::int64_t>("INT64", Numbers({9007199254740991, -1})),
+              ElementsAre(9007199254740991, -1));
   EXPECT_THAT(
       Encoded<std::int32_t>("INT32", Numbers({2147483647, -2147483647})),
       ElementsAre(2147483647, -2147483647));
@@ -65,11 +65,19 @@ TEST(JsonElementsTest, EveryTypeThatJsonHas) {
   EXPECT_THAT(Encoded<float>("FP32", {}), ElementsAre());
 }
 
-TEST(JsonElementsTest, WhatFloatDoesNotReachIsInfinite) {
-  const auto values = Encoded<float>("FP32", Numbers({1e300, -1e300, 1e-300}));
-  EXPECT_EQ(values[0], std::numeric_limits<float>::infinity());
-  EXPECT_EQ(values[1], -std::numeric_limits<float>::infinity());
-  EXPECT_EQ(values[2], 0);
+TEST(JsonElementsTest, FloatsReachFromNothingToTheLargest) {
+  constexpr float kMax = std::numeric_limits<float>::max();
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  // 3.4028235e38 is what the largest float is written as.
+  EXPECT_THAT(
+      Encoded<float>("FP32", Numbers({3.4028235e38, -3.4028235e38, 1e-300,
+                                      kInfinity, -kInfinity})),
+      ElementsAre(kMax, -kMax, 0.0F, std::numeric_limits<float>::infinity(),
+                  -std::numeric_limits<float>::infinity()));
+  ExpectRefused("FP32", Numbers({1e39, 0}), "element 1e+39 is no FP32");
+  ExpectRefused("FP32", Numbers({-1e300}), "element -1e+300 is no FP32");
+  // Half way to the next, which there is not.
+  ExpectRefused("FP32", Numbers({0x1.ffffffp127}), "element 3.40282e+38");
 }
 
 TEST(JsonElementsTest, TypesThatJsonHasNotAreRefused) {
@@ -82,7 +90,8 @@ TEST(JsonElementsTest, TypesThatJsonHasNotAreRefused) {
 
 TEST(JsonElementsTest, ValuesThatATypeHasNotAreRefused) {
   ExpectRefused("INT64", Numbers({1, 0.5}), "element 0.5 is no INT64");
-  ExpectRefused("INT64", Numbers({9007199254740994}), "element 9.0072e+15");
+  // Also what 9007199254740993 is read as.
+  ExpectRefused("INT64", Numbers({9007199254740992}), "element 9.0072e+15");
   ExpectRefused("INT32", Numbers({2147483648}), "element 2.14748e+09");
   ExpectRefused("INT32", Numbers({std::nan("")}), "element nan is no INT32");
   ExpectRefused("BOOL", Numbers({1}), "datatype is BOOL, its elements are num");

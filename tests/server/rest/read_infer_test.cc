@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/rest/json_body.h"
 #include "tests/server/rest/rest_requests.h"
 
 namespace attention::oip {
@@ -239,15 +240,34 @@ TEST(ReadInferTest, BytesThatNoTensorTakesAreRefused) {
 
 TEST(ReadInferTest, JsonTakesMemoryOfTheBudgetWhileItIsRead) {
   MemoryBudget budget(1000);
-  const std::string json = R"({"inputs":[]})" + std::string(200, ' ');
-
-  const auto refused =
-      ReadInferBody(MakeHttpRequest("POST", kPath, json), kRoute, budget);
-  EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
-  const auto read = ReadInferBody(
-      MakeHttpRequest("POST", kPath, json.substr(0, 100)), kRoute, budget);
-  EXPECT_TRUE(read.ok()) << read.status();
+  const auto read = [&budget](std::size_t spaces) {
+    return ReadInferBody(
+               MakeHttpRequest("POST", kPath,
+                               R"({"inputs":[]})" + std::string(spaces, ' ')),
+               kRoute, budget)
+        .status();
+  };
+  EXPECT_EQ(read(100), absl::OkStatus());
   EXPECT_EQ(budget.used_bytes(), 0);
+  const auto held = budget.Reserve(500);
+  EXPECT_EQ(read(100).code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST(ReadInferTest, MoreJsonThanEverFitsIsNotForLater) {
+  MemoryBudget small(1000);
+  // 200 bytes, of which parsing takes eight times as much.
+  ExpectRefused(
+      ReadInferBody(MakeHttpRequest("POST", kPath, std::string(200, ' ')),
+                    kRoute, small)
+          .status(),
+      "body: JSON of 200 bytes takes 1600 bytes of memory, all requests "
+      "together may have 1000 (--max-inflight-bytes); send tensors as binary "
+      "data");
+  const std::string large(kMaxJsonBytes + 1, ' ');
+  ExpectRefused(
+      ReadInferBody(MakeHttpRequest("POST", kPath, large), kRoute, small)
+          .status(),
+      "body: JSON of 67108865 bytes, 67108864 are allowed");
 }
 
 }  // namespace
