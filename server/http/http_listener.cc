@@ -23,8 +23,9 @@ namespace {
 constexpr std::chrono::seconds kLastAnswers{5};
 
 // They read, write and run handlers, and wait for nothing, so that a few serve
-// all connections. At least two, as a handler that parses a large body holds up
-// the other connections of its thread; half of the CPUs, as the others compute.
+// all connections. At least two, as copying or decompressing a large body holds
+// up the other connections of its thread; half of the CPUs, as the others
+// compute.
 unsigned int NumLoops() {
   return std::clamp(std::thread::hardware_concurrency() / 2, 2U, 8U);
 }

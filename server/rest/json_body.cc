@@ -188,7 +188,11 @@ absl::Status CheckJsonSize(std::size_t bytes) {
 }
 
 absl::StatusOr<json> ParseJsonBody(absl::string_view text) {
-  ATTENTION_RETURN_IF_ERROR(CheckJsonSize(text.size()));
+  if (text.size() > kMaxControlBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("body: JSON of ", text.size(), " bytes, ",
+                     kMaxControlBytes, " are allowed"));
+  }
   if (text.empty()) return json::object();
   JsonReader reader(/*takes_data=*/false);
   return Parse(text, reader);

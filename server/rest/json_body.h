@@ -13,8 +13,11 @@
 
 namespace attention::oip {
 
-// Bytes of JSON in one request; larger tensors come as binary data.
+// Bytes of JSON in a request for inference; larger tensors come as binary data.
 inline constexpr std::size_t kMaxJsonBytes = std::size_t{64} << 20;
+
+// Of all other requests, which are read where connections are served.
+inline constexpr std::size_t kMaxControlBytes = std::size_t{1} << 20;
 
 // Arrays and objects within each other.
 inline constexpr int kMaxJsonDepth = 32;
@@ -45,13 +48,14 @@ struct InferJson {
 // InvalidArgument for more than kMaxJsonBytes.
 absl::Status CheckJsonSize(std::size_t bytes);
 
-// InvalidArgument for what is no JSON object in UTF-8, and for more than the
-// limits above. An empty text is an empty object.
+// Of a request other than for inference. InvalidArgument for what is no JSON
+// object in UTF-8, and for more than the limits above. An empty text is an
+// empty object.
 absl::StatusOr<nlohmann::json> ParseJsonBody(absl::string_view text);
 
-// The same, and for `data` that is no array of numbers or booleans. NaN,
-// Infinity and -Infinity are numbers there, as such and as strings: JSON has
-// none for them, but clients of Triton write these.
+// Of a request for inference. The same, and for `data` that is no array of
+// numbers or booleans. NaN, Infinity and -Infinity are numbers there, as such
+// and as strings: JSON has none for them, but clients of Triton write these.
 absl::StatusOr<InferJson> ParseInferJson(absl::string_view text);
 
 }  // namespace attention::oip

@@ -71,7 +71,8 @@ class InferBodyReader {
   }
 
   absl::StatusOr<InferBody> Read(MemoryBudget& budget) {
-    ATTENTION_ASSIGN_OR_RETURN(const std::size_t json_bytes, JsonBytes());
+    ATTENTION_ASSIGN_OR_RETURN(const std::size_t json_bytes,
+                               JsonBytes(*held_->request));
     // Until the message counts what has become of it.
     ATTENTION_ASSIGN_OR_RETURN(const auto reservation,
                                ReserveParsed(json_bytes, budget));
@@ -94,21 +95,6 @@ class InferBodyReader {
   }
 
  private:
-  absl::StatusOr<std::size_t> JsonBytes() const {
-    const http::Request& request = *held_->request;
-    const absl::string_view text = request.Header(kJsonLengthHeader);
-    if (text.empty()) return request.body_size;
-    std::uint64_t bytes = 0;
-    if (!absl::SimpleAtoi(text, &bytes) || bytes == 0 ||
-        bytes > request.body_size) {
-      return Invalid(kJsonLengthHeader, ": is ", Quote(text),
-                     ", allowed are 1 to the ", request.body_size,
-                     " bytes of the body; a request needs JSON in front of "
-                     "its tensors");
-    }
-    return bytes;
-  }
-
   absl::Status ReadTop() {
     ::inference::ModelInferRequest& header = body_.message.header;
     const JsonFields fields("body", json_.object);
@@ -275,6 +261,20 @@ class InferBodyReader {
 bool OutputForms::IsBinary(absl::string_view output) const {
   const auto found = binary.find(std::string(output));
   return found == binary.end() ? all_binary : found->second;
+}
+
+absl::StatusOr<std::size_t> JsonBytes(const http::Request& request) {
+  const absl::string_view text = request.Header(kJsonLengthHeader);
+  if (text.empty()) return request.body_size;
+  std::uint64_t bytes = 0;
+  if (!absl::SimpleAtoi(text, &bytes) || bytes == 0 ||
+      bytes > request.body_size) {
+    return Invalid(kJsonLengthHeader, ": is ", Quote(text),
+                   ", allowed are 1 to the ", request.body_size,
+                   " bytes of the body; a request needs JSON in front of its "
+                   "tensors");
+  }
+  return bytes;
 }
 
 absl::StatusOr<InferBody> ReadInferBody(

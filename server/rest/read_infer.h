@@ -3,6 +3,7 @@
 #ifndef SERVER_REST_READ_INFER_H_
 #define SERVER_REST_READ_INFER_H_
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <string>
@@ -32,6 +33,10 @@ struct InferBody {
   InferMessage message{};
   OutputForms forms{};
 };
+
+// Of the body; the tensors are behind it. InvalidArgument when the header says
+// what cannot be.
+absl::StatusOr<std::size_t> JsonBytes(const http::Request& request);
 
 // Reads what Triton's HTTP protocol has. Binary data stays in the body of
 // `request`, which the message keeps; elements in JSON are converted once.

@@ -68,7 +68,7 @@ void RestService::Handle(std::shared_ptr<const http::Request> request,
   } else if (!AllowsMethod(route->endpoint, request->method)) {
     std::move(respond)(MethodNotAllowed(route->endpoint, request->method));
   } else if (route->endpoint == Endpoint::kModelInfer) {
-    StartInferCall(context_, watch_, std::move(request), *route,
+    StartInferCall(context_, watch_, threads_, std::move(request), *route,
                    std::move(respond));
   } else if (route->endpoint == Endpoint::kModelLoad) {
     StartModelLoad(context_, *route, *request, std::move(respond));

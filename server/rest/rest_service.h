@@ -8,6 +8,7 @@
 #include "server/http/http_listener.h"
 #include "server/inference/inference_context.h"
 #include "server/rest/disconnect_watch.h"
+#include "server/rest/json_threads.h"
 
 namespace attention::oip {
 
@@ -24,6 +25,7 @@ class RestService {
  private:
   const InferenceContext context_;
   DisconnectWatch watch_;
+  JsonThreads threads_;
 };
 
 }  // namespace attention::oip

@@ -44,15 +44,7 @@ bool IsInJson(const WireOutput& output, const OutputTensor& tensor,
 absl::StatusOr<Reservation> ReserveText(const InferAnswer& answer,
                                         const OutputForms& forms,
                                         MemoryBudget& budget) {
-  std::int64_t bytes = 0;
-  for (std::size_t i = 0; i < answer.raw.size(); ++i) {
-    const OutputTensor& tensor = answer.raw[i];
-    if (!IsInJson(answer.header.outputs(static_cast<int>(i)), tensor, forms)) {
-      continue;
-    }
-    bytes += tensor.bytes / static_cast<std::int64_t>(DTypeSize(tensor.dtype)) *
-             kMaxElementCharacters;
-  }
+  const std::int64_t bytes = MaxTextBytes(answer, forms);
   if (bytes == 0) return nullptr;
   if (bytes > budget.limit_bytes()) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -165,6 +157,19 @@ class AnswerWriter {
 };
 
 }  // namespace
+
+std::int64_t MaxTextBytes(const InferAnswer& answer, const OutputForms& forms) {
+  std::int64_t bytes = 0;
+  for (std::size_t i = 0; i < answer.raw.size(); ++i) {
+    const OutputTensor& tensor = answer.raw[i];
+    if (!IsInJson(answer.header.outputs(static_cast<int>(i)), tensor, forms)) {
+      continue;
+    }
+    bytes += tensor.bytes / static_cast<std::int64_t>(DTypeSize(tensor.dtype)) *
+             kMaxElementCharacters;
+  }
+  return bytes;
+}
 
 http::Response WriteInferAnswer(const InferAnswer& answer,
                                 const OutputForms& forms,

@@ -93,9 +93,13 @@ TEST(JsonBodyTest, ValuesHaveALimitAndElementsHaveNot) {
 
 TEST(JsonBodyTest, BytesHaveALimit) {
   const std::string spaces(kMaxJsonBytes - 1, ' ');
-  EXPECT_TRUE(ParseJsonBody(spaces.substr(1) + "{}").ok());
-  ExpectRefused(ParseJsonBody(spaces + "{}").status(),
+  EXPECT_TRUE(ParseInferJson(spaces.substr(1) + "{}").ok());
+  ExpectRefused(ParseInferJson(spaces + "{}").status(),
                 "send tensors as binary data");
+  const std::string fewer(kMaxControlBytes - 1, ' ');
+  EXPECT_TRUE(ParseJsonBody(fewer.substr(1) + "{}").ok());
+  ExpectRefused(ParseJsonBody(fewer + "{}").status(),
+                "body: JSON of 1048577 bytes, 1048576 are allowed");
 }
 
 TEST(JsonBodyTest, QuotationMarksThatNanNeedsDoNotCount) {

@@ -1,8 +1,10 @@
 // Proves inference over HTTP without sockets: tensors in JSON, behind it and in
 // shared memory, either way, and errors with the statuses of Triton.
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <future>
 #include <string>
 #include <thread>
 #include <utility>
@@ -226,6 +228,40 @@ TEST_F(RestInferTest, ErrorsHaveTheirStatus) {
                              R"("parameters":{"shared_memory_region":"no",)"
                              R"("shared_memory_byte_size":16})"}})),
               404, "\"no\" is not registered");
+}
+
+TEST_F(RestInferTest, LongJsonIsWrittenOnNoWorker) {
+  // As many answers as there are workers, which stay where they are written.
+  const std::string json =
+      R"({"inputs":[{"name":"queries","shape":[1,4096,1,2],"datatype":"FP32",)"
+      R"("parameters":{"binary_data_size":32768}}]})";
+  std::promise<void> release;
+  const std::shared_future<void> released = release.get_future().share();
+  std::array<std::promise<int>, 2> answered;
+  for (std::promise<int>& each : answered) {
+    service_.Handle(MakeBinaryRequest(kPath, json, RampBytes(8192)),
+                    [&each, released](const http::Response& response) {
+                      released.wait();
+                      each.set_value(response.status);
+                    });
+  }
+  EXPECT_EQ(Infer(kInputs).status, 200);
+  release.set_value();
+  for (std::promise<int>& each : answered) {
+    EXPECT_EQ(each.get_future().get(), 200);
+  }
+}
+
+TEST_F(RestInferTest, LongJsonIsNotReadWhereItArrives) {
+  const std::string padding(kLongJsonBytes, ' ');
+  std::promise<std::thread::id> refused;
+  service_.Handle(MakeHttpRequest("POST", kPath, "{" + padding),
+                  [&refused](const http::Response& response) {
+                    EXPECT_EQ(response.status, 400);
+                    refused.set_value(std::this_thread::get_id());
+                  });
+  EXPECT_NE(refused.get_future().get(), std::this_thread::get_id());
+  EXPECT_EQ(Infer(padding + kInputs).status, 200);
 }
 
 TEST_F(RestInferTest, AClientThatHasLeftIsNotServed) {
