@@ -27,8 +27,8 @@ TEST(ConnectionLoopTest, AConnectionThatCannotBeServedEndsOnce) {
   // no memory left.
   sockaddr_storage peer{};
   peer.ss_family = AF_INET;
-  (*loop)->Add(net::FileDescriptor(::open("/dev/null", O_RDWR | O_CLOEXEC)), peer,
-               sizeof(sockaddr_in));
+  (*loop)->Add(net::FileDescriptor(::open("/dev/null", O_RDWR | O_CLOEXEC)),
+               peer, sizeof(sockaddr_in));
   while (closed == 0) std::this_thread::yield();
   loop->reset();
   EXPECT_EQ(closed, 1);

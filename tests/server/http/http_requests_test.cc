@@ -171,9 +171,8 @@ TEST(HttpRequestsTest, RefusesBodiesThatAreNotWhatTheySay) {
       HttpRequest("POST", "/", "plain", "Content-Encoding: gzip\r\n"));
   EXPECT_EQ(wrong.status, 400);
   EXPECT_EQ(wrong.Header("Content-Type"), "application/json");
-  EXPECT_EQ(
-      wrong.body,
-      R"({"error":"compression: what was sent is not in gzip format"})");
+  EXPECT_EQ(wrong.body,
+            R"({"error":"compression: what was sent is not in gzip format"})");
   const std::string half = Deflated("some words").substr(0, 9);
   EXPECT_THAT(
       client
