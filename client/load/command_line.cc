@@ -21,7 +21,7 @@ namespace {
 constexpr char kFooter[] = R"(
 Exit codes:
   0  done, and all objectives held
-  1  an objective was missed
+  1  an objective was missed, or compare had a turn without an answer
   2  wrong usage, or a file that cannot be read or written
   3  a server cannot be reached, or refuses the client
   4  the client was the bottleneck: the figures cannot be trusted

@@ -71,7 +71,25 @@ std::span<const Overload> OverloadsOf(const Report& report) {
                                   : std::span<const Overload>();
 }
 
+// "B answered nothing in turns 1, 3"; empty when it answered in all.
+std::string SilenceOf(const std::string& target,
+                      const std::vector<Step>& steps) {
+  std::vector<std::size_t> turns;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (steps[i].completed == 0 || steps[i].Ended(Ending::kAnswered) == 0) {
+      turns.push_back(i + 1);
+    }
+  }
+  return turns.empty() ? ""
+                       : absl::StrCat(target, " answered nothing in turn",
+                                      turns.size() > 1 ? "s " : " ",
+                                      absl::StrJoin(turns, ", "));
+}
+
 std::string HeadlineOf(const Comparison& comparison) {
+  if (std::string silence = SilenceText(comparison); !silence.empty()) {
+    return silence;
+  }
   std::vector<std::string> better;
   std::vector<std::string> worse;
   for (const Ratio& ratio : comparison.ratios) {
@@ -236,6 +254,12 @@ std::string SkippedText(const Sweep& sweep) {
              : absl::StrCat(
                    absl::StrJoin(sweep.skipped_overloads, ", ", append),
                    " the knee: more than --max-rate allows");
+}
+
+std::string SilenceText(const Comparison& comparison) {
+  const std::string a = SilenceOf(comparison.a, comparison.steps_a);
+  const std::string b = SilenceOf(comparison.b, comparison.steps_b);
+  return absl::StrCat(a, a.empty() || b.empty() ? "" : "; ", b);
 }
 
 Effect EffectOf(const Ratio& ratio) {

@@ -54,6 +54,10 @@ std::optional<Histogram::Duration> LatencyLimit(const Report& report);
 // skipped.
 std::string SkippedText(const Sweep& sweep);
 
+// "new answered nothing in turn 2": who cannot be compared; empty when both
+// answered in every turn.
+std::string SilenceText(const Comparison& comparison);
+
 // What a ratio B / A shows with 95 % confidence; none within 1 % of 1, which is
 // what buckets of histograms may make of equal latencies.
 enum class Effect : std::uint8_t { kNone, kBetter, kWorse };

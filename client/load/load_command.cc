@@ -294,7 +294,10 @@ LoadExitCode CodeOf(const CommandLine& line, const Report& report) {
   }
   const bool found_no_knee =
       line.action == Action::kSweep && MainStep(report) == nullptr;
-  return found_no_knee ? LoadExitCode::kObjectiveMissed : LoadExitCode::kOk;
+  const bool has_no_ratio =
+      report.comparison.has_value() && !SilenceText(*report.comparison).empty();
+  return found_no_knee || has_no_ratio ? LoadExitCode::kObjectiveMissed
+                                       : LoadExitCode::kOk;
 }
 
 absl::StatusOr<Report> MakeReport(const CommandLine& line,

@@ -9,7 +9,7 @@ namespace attention::load {
 // --help and client/load/README.md list them: CI depends on the numbers.
 enum class LoadExitCode : int {
   kOk = 0,
-  kObjectiveMissed = 1,
+  kObjectiveMissed = 1,  // or a side of a comparison answered nothing
   kUsage = 2,
   kUnreachable = 3,  // or it refuses the client
   kInvalid = 4,      // the client was the bottleneck

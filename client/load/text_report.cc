@@ -153,33 +153,36 @@ std::string SweepText(const Sweep& sweep, const Step* knee) {
 
 std::string ComparisonText(const Comparison& comparison) {
   std::vector<Row> turns = {
-      {"Turn", "A answered", "p50", "p99", "B answered", "p50", "p99"}};
-  const auto add = [](const std::vector<Step>& steps, std::size_t turn,
-                      Row& row) {
-    if (turn >= steps.size()) {
-      row.insert(row.end(), 3, "-");
-      return;
+      {"Turn", "load", "answered", "errors", "p50", "p99", "p99.9"}};
+  const auto add = [&](const char* target, const std::vector<Step>& steps,
+                       std::size_t turn) {
+    if (turn < steps.size()) {
+      const Step& step = steps[turn];
+      const Histogram& answered = step.Latency(Ending::kAnswered);
+      turns.push_back(
+          {absl::StrCat(target, ", turn ", turn + 1), ShortLoadText(step.load),
+           RateText(step.AnsweredRate()), PercentText(step.ErrorShare()),
+           PercentileText(answered, 50), PercentileText(answered, 99),
+           PercentileText(answered, 99.9)});
     }
-    const Histogram& answered = steps[turn].Latency(Ending::kAnswered);
-    row.push_back(RateText(steps[turn].AnsweredRate()));
-    row.push_back(PercentileText(answered, 50));
-    row.push_back(PercentileText(answered, 99));
   };
   const std::size_t rounds =
       std::max(comparison.steps_a.size(), comparison.steps_b.size());
   for (std::size_t turn = 0; turn < rounds; ++turn) {
-    Row row = {absl::StrCat(turn + 1)};
-    add(comparison.steps_a, turn, row);
-    add(comparison.steps_b, turn, row);
-    turns.push_back(row);
+    add("A", comparison.steps_a, turn);
+    add("B", comparison.steps_b, turn);
+  }
+  std::string text =
+      absl::StrCat("\n", TextParagraph("A", comparison.a),
+                   TextParagraph("B", comparison.b), "\n", TextTable(turns));
+  if (comparison.ratios.empty()) {
+    return text;
   }
   std::vector<Row> ratios = {{"B / A", "ratio", "95 % interval", ""}};
   for (const Ratio& ratio : comparison.ratios) {
     ratios.push_back({ratio.name, RatioText(ratio.mean), IntervalText(ratio)});
   }
-  std::string text = absl::StrCat(
-      "\n", TextParagraph("A", comparison.a), TextParagraph("B", comparison.b),
-      "\n", TextTable(turns), "\n", TextTable(ratios), "\n");
+  absl::StrAppend(&text, "\n", TextTable(ratios), "\n");
   for (const Ratio& ratio : comparison.ratios) {
     absl::StrAppend(&text, TextParagraph("", Verdict(comparison, ratio)));
   }

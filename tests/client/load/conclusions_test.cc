@@ -85,6 +85,23 @@ TEST(ConclusionsTest, ComparisonsNameTheFasterOne) {
             "No difference between old:8001 and new:8001 shown");
 }
 
+TEST(ConclusionsTest, AComparisonNamesTheTurnsWithoutAnswers) {
+  Report report = ComparisonReport();
+  Comparison& comparison = *report.comparison;
+  EXPECT_EQ(SilenceText(comparison), "");
+
+  // Not even the ratios that are left count then.
+  comparison.steps_b[1].ended[0] = 0;
+  EXPECT_EQ(Headline(report), "new:8001 answered nothing in turn 2");
+
+  comparison.ratios.clear();
+  comparison.steps_b[2].completed = 0;
+  comparison.steps_a[0].completed = 0;
+  EXPECT_EQ(Headline(report),
+            "old:8001 answered nothing in turn 1; new:8001 answered nothing in "
+            "turns 2, 3");
+}
+
 TEST(ConclusionsTest, MoreAnswersAreBetterAndMoreLatencyIsWorse) {
   EXPECT_EQ(EffectOf({"answered/s", 1.2, 1.1, 1.3}), Effect::kBetter);
   EXPECT_EQ(EffectOf({"answered/s", 0.8, 0.7, 0.9}), Effect::kWorse);

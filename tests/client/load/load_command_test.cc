@@ -241,6 +241,21 @@ TEST(LoadCommandTest, AComparisonTellsTheFasterServer) {
   EXPECT_THAT(result.out, ContainsRegex("faster|more"));
 }
 
+TEST(LoadCommandTest, AComparisonWithAServerThatAnswersNothingIsOne) {
+  TimedService good(After(milliseconds(5)));
+  TimedService bad({.script = [](int) {
+    return TimedService::Behaviour{.status = absl::InternalError("broken")};
+  }});
+  const CommandResult result = Load(
+      "compare --quiet --concurrency 1 --duration 0.3 --warm-up 0.1"
+      " --rounds 2 --target " +
+      good.address() + " --against " + bad.address() + SmallRequests());
+  EXPECT_TRUE(EndedWith(1, result)) << result.out << result.err;
+  EXPECT_THAT(result.out, StartsWith("Result        " + bad.address() +
+                                     " answered nothing in turns 1, 2\n"));
+  EXPECT_THAT(result.out, Not(HasSubstr("No difference")));
+}
+
 // The real server, the real model, and every answer compared with the
 // reference.
 TEST(LoadCommandTest, TheRealServersAnswersAreVerified) {

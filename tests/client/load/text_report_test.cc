@@ -207,11 +207,26 @@ TEST(TextReportTest, AComparisonGivesRatiosAndVerdicts) {
 
   EXPECT_THAT(text, HasSubstr("A             old:8001\n"));
   EXPECT_THAT(text, HasSubstr("B             new:8001\n"));
-  EXPECT_THAT(Row(text, "2").front(), "1,001/s");
+  EXPECT_THAT(Row(text, "A, turn 2")[1], "1,001/s");
   EXPECT_THAT(text, HasSubstr("p50          0.80   0.75 to 0.85\n"));
   EXPECT_THAT(text, HasSubstr("answered/s: no difference shown, 1.02 times"));
   EXPECT_THAT(text, HasSubstr("p50: new:8001 is faster than old:8001"));
   EXPECT_THAT(text, HasSubstr("p99: new:8001 is slower than old:8001"));
+}
+
+TEST(TextReportTest, AComparisonShowsWhatWasNotAnswered) {
+  Report report = ComparisonReport();
+  Step& turn = report.comparison->steps_b[0];
+  turn.offered = 1000;
+  turn.ended[0] = turn.completed = 0;
+  turn.latency[0] = Histogram();
+  report.comparison->ratios.clear();
+  const std::string text = TextReport(report);
+
+  EXPECT_THAT(text, StartsWith("Result        new:8001 answered nothing in"));
+  EXPECT_THAT(Row(text, "B, turn 1"),
+              ElementsAre("800/s", "0/s", "100", "%", "-", "-", "-"));
+  EXPECT_THAT(text, Not(HasSubstr("95 % interval")));
 }
 
 // The same report with everything as long, as large or as hostile as it gets.
