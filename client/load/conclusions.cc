@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/load/figure_text.h"
+#include "client/load/message_counts.h"
 
 namespace attention::load {
 namespace {
@@ -187,20 +188,16 @@ std::vector<std::string> InvalidReasons(const Report& report) {
 
 std::vector<std::pair<std::string, std::int64_t>> MessagesOf(
     const Report& report) {
-  std::map<std::string, std::int64_t> sums;
-  const auto add = [&](const std::map<std::string, std::int64_t>& messages) {
-    for (const auto& [text, count] : messages) {
-      sums[text] += count;
-    }
-  };
+  MessageCounts counts;
   for (const NamedStep& named : StepsOf(report)) {
-    add(named.step->messages);
+    counts.Add(named.step->messages);
   }
   for (const Overload& overload : OverloadsOf(report)) {
-    add(overload.windows.messages);
+    counts.Add(overload.windows.messages);
   }
-  std::vector<std::pair<std::string, std::int64_t>> result(sums.begin(),
-                                                           sums.end());
+  const std::map<std::string, std::int64_t> most = counts.MostFrequent();
+  std::vector<std::pair<std::string, std::int64_t>> result(most.begin(),
+                                                           most.end());
   std::sort(result.begin(), result.end(), [](const auto& x, const auto& y) {
     return std::pair(-x.second, x.first) < std::pair(-y.second, y.first);
   });

@@ -36,7 +36,7 @@ std::string Headline(const Report& report);
 std::vector<std::string> InvalidReasons(const Report& report);
 
 // What was said of what was not answered, over all steps and the windows after
-// overloads, the most frequent first.
+// overloads, as MessageCounts::MostFrequent, the most frequent first.
 std::vector<std::pair<std::string, std::int64_t>> MessagesOf(
     const Report& report);
 

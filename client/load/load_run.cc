@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/load/message_counts.h"
 #include "client/load/validity.h"
 
 namespace attention::load {
@@ -143,7 +144,7 @@ void Verify(const RunSetup& setup, const std::vector<KeptAnswer>& kept,
     ++step.wrong;
     // One is enough to see what is wrong.
     if (step.wrong == 1) {
-      step.messages[absl::StrCat("wrong answer: ", status.message())] = 1;
+      step.messages[absl::StrCat(kWrongAnswer, status.message())] = 1;
     }
   }
 }

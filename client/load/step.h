@@ -80,8 +80,8 @@ struct Step {
   double client_cores = 0;
   double busiest_thread = 0;
   std::vector<TimelineSecond> timeline{};
-  // What was said of what was not answered, "CODE: text", and how often: the
-  // ten most frequent, and "others".
+  // What was said of what was not answered, "CODE: text", and how often, as
+  // MessageCounts::MostFrequent; and one wrong answer.
   std::map<std::string, std::int64_t> messages{};
   // Why the figures say more about the client than about the server; empty
   // when they can be trusted.

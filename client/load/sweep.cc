@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "client/load/message_counts.h"
 #include "client/load/validity.h"
 #include "core/base/status_macros.h"
 
@@ -77,14 +78,12 @@ bool KeepsUp(const Step& step, Seconds warm_up) {
          kAnsweredShare * static_cast<double>(step.offered) - slack;
 }
 
+// All but what was said.
 void Add(const Step& step, RecoveryWindows& windows) {
   ++windows.count;
   windows.invalid += step.invalid.empty() ? 0 : 1;
   windows.verified += step.verified;
   windows.wrong += step.wrong;
-  for (const auto& [message, count] : step.messages) {
-    windows.messages[message] += count;
-  }
 }
 
 // One sweep, from the first step to the last.
@@ -220,9 +219,12 @@ class SweepRun {
       overload.recovery =
           static_cast<double>(held - steps.begin()) * window.duration;
     }
+    MessageCounts messages;
     for (auto step = steps.begin() + 1; step != steps.end(); ++step) {
       Add(*step, overload.windows);
+      messages.Add(step->messages);
     }
+    overload.windows.messages = messages.MostFrequent();
     return overload;
   }
 

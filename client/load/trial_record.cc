@@ -8,35 +8,8 @@
 namespace attention::load {
 namespace {
 
-// Texts of what was not answered that are shown, and that are told apart.
-constexpr std::size_t kMaxMessages = 10;
-constexpr std::size_t kMaxKnownMessages = 1000;
-constexpr char kOthers[] = "others";
-
 // Of a lane and trial: as many as are verified in some seconds.
 constexpr std::size_t kMaxKept = 256;
-
-void AddMessage(const std::string& message, std::int64_t count,
-                std::map<std::string, std::int64_t>& messages) {
-  const bool is_known = messages.size() < kMaxKnownMessages ||
-                        messages.find(message) != messages.end();
-  messages[is_known ? message : kOthers] += count;
-}
-
-// The most frequent, and the sum of the others.
-std::map<std::string, std::int64_t> MostFrequent(
-    const std::map<std::string, std::int64_t>& messages) {
-  std::vector<std::pair<std::string, std::int64_t>> sorted(messages.begin(),
-                                                           messages.end());
-  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
-    return a.second != b.second ? a.second > b.second : a.first < b.first;
-  });
-  std::map<std::string, std::int64_t> most;
-  for (std::size_t i = 0; i < sorted.size(); ++i) {
-    most[i < kMaxMessages ? sorted[i].first : kOthers] += sorted[i].second;
-  }
-  return most;
-}
 
 }  // namespace
 
@@ -82,7 +55,7 @@ void TrialRecord::AddLanded(const Flight& flight, const Landing& landing,
   step_.latency[ending].Record(latency);
   step_.send_lag.Record(flight.sent - flight.intended);
   if (!is_answered) {
-    AddMessage(landing.message, 1, messages_);
+    messages_.Add(landing.message, 1);
     return;
   }
   second.latency.Record(latency);
@@ -138,9 +111,7 @@ void TrialRecord::Merge(const TrialRecord& other) {
   step_.tokens_answered += from.tokens_answered;
   step_.bytes_sent += from.bytes_sent;
   step_.bytes_received += from.bytes_received;
-  for (const auto& [message, count] : other.messages_) {
-    AddMessage(message, count, messages_);
-  }
+  messages_.Add(other.messages_);
   for (std::size_t s = 0; s < seconds_.size(); ++s) {
     const Second& second = other.seconds_[s];
     seconds_[s].offered += second.offered;
@@ -155,7 +126,7 @@ void TrialRecord::Merge(const TrialRecord& other) {
 
 Step TrialRecord::ToStep() const {
   Step step = step_;
-  step.messages = MostFrequent(messages_);
+  step.messages = messages_.MostFrequent();
   for (const Second& second : seconds_) {
     TimelineSecond shown{.offered = static_cast<double>(second.offered),
                          .completed = second.completed,

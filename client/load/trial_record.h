@@ -5,12 +5,11 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include <cstdint>
-#include <map>
 #include <random>
-#include <string>
 #include <vector>
 
 #include "client/load/flight.h"
+#include "client/load/message_counts.h"
 #include "client/load/request_pool.h"
 #include "client/load/step.h"
 #include "client/load/sweep.h"
@@ -68,8 +67,7 @@ class TrialRecord {
   std::mt19937_64 random_;
   Step step_;
   std::vector<Second> seconds_;
-  // By "CODE: text", without a limit that a run reaches.
-  std::map<std::string, std::int64_t> messages_;
+  MessageCounts messages_;  // "CODE: text"
   std::vector<KeptAnswer> kept_;
   std::int64_t kept_bytes_ = 0;
   std::int64_t to_verify_ = 0;  // answers that could have been kept

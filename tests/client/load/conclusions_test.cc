@@ -166,6 +166,21 @@ TEST(ConclusionsTest, MessagesOfAllStepsAreAddedUp) {
               ElementsAre(Pair("often", 33), Pair("a bit", 7)));
 }
 
+TEST(ConclusionsTest, MessagesOfStepsThatDifferInNumbersAreOne) {
+  Report report = SweepReport();
+  for (std::size_t i = 0; i < report.sweep->steps.size(); ++i) {
+    report.sweep->steps[i].messages = {
+        {"queue: " + std::to_string(i) + " requests wait", 10}};
+  }
+  for (Overload& overload : report.sweep->overloads) {
+    overload.step.messages.clear();
+    overload.windows.messages = {{"queue: 1000 requests wait", 1}};
+  }
+
+  EXPECT_THAT(MessagesOf(report),
+              ElementsAre(Pair("queue: 0 requests wait", 73)));
+}
+
 TEST(ConclusionsTest, VerifiedAnswersOfAllStepsAreAddedUp) {
   Report report = ComparisonReport();
   for (Step& step : report.comparison->steps_a) {
