@@ -151,6 +151,25 @@ const Step* MainStep(const Report& report) {
   return nullptr;
 }
 
+const Step* JudgedStep(const Report& report) {
+  if (const Step* step = MainStep(report)) {
+    return step;
+  }
+  if (!report.sweep.has_value() || report.sweep->steps.empty()) {
+    return nullptr;
+  }
+  const int lowest = StepsByRate(*report.sweep).front();
+  return &report.sweep->steps[static_cast<std::size_t>(lowest)];
+}
+
+std::string JudgedAtText(const Report& report) {
+  const Step* step = JudgedStep(report);
+  return step == nullptr || step == MainStep(report)
+             ? ""
+             : absl::StrCat(" at ", ShortLoadText(step->load),
+                            ", the lowest rate that was tried");
+}
+
 std::vector<int> StepsByRate(const Sweep& sweep) {
   std::vector<int> order(sweep.steps.size());
   std::iota(order.begin(), order.end(), 0);

@@ -24,6 +24,14 @@ std::vector<NamedStep> StepsOf(const Report& report);
 // Null when there is no such step.
 const Step* MainStep(const Report& report);
 
+// The step that objectives are held against: the main one, or, in a sweep
+// without a knee, the one of the lowest rate. Null when there is no such step.
+const Step* JudgedStep(const Report& report);
+
+// " at 2.5/s, the lowest rate that was tried" where that is what objectives are
+// held against; empty otherwise.
+std::string JudgedAtText(const Report& report);
+
 // Indices of its steps from the lowest rate to the highest, however the search
 // went.
 std::vector<int> StepsByRate(const Sweep& sweep);

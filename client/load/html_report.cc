@@ -337,7 +337,8 @@ std::string HeaderHtml(const Report& report) {
                                   : "<li class=\"missed\">&#10007; "
                                     "missed ",
                       HtmlText(result.objective.ToString()), ": ",
-                      HtmlText(ValueText(result)), "</li>\n");
+                      HtmlText(ValueText(result)),
+                      HtmlText(JudgedAtText(report)), "</li>\n");
     }
     absl::StrAppend(&html, "</ul>\n");
   }

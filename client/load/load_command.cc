@@ -236,7 +236,7 @@ Report StartReport(const CommandLine& line, const std::string& command,
 }
 
 void JudgeObjectives(const CommandLine& line, Report& report) {
-  const Step* step = MainStep(report);
+  const Step* step = JudgedStep(report);
   if (step == nullptr) return;
   for (const Objective& objective : line.objectives) {
     report.objectives.push_back({.objective = objective,

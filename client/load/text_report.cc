@@ -203,9 +203,10 @@ std::string EndText(const Report& report) {
                                                               " WRONG"))));
   for (const ObjectiveResult& result : report.objectives) {
     absl::StrAppend(
-        &text, TextParagraph(result.held ? "Held" : "MISSED",
-                             absl::StrCat(result.objective.ToString(), ": ",
-                                          ValueText(result))));
+        &text,
+        TextParagraph(result.held ? "Held" : "MISSED",
+                      absl::StrCat(result.objective.ToString(), ": ",
+                                   ValueText(result), JudgedAtText(report))));
   }
   for (const auto& [message, count] : MessagesOf(report)) {
     absl::StrAppend(

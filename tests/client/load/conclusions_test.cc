@@ -40,6 +40,22 @@ TEST(ConclusionsTest, ASweepWithoutAKneeSaysSo) {
   EXPECT_EQ(MainStep(report), nullptr);
 }
 
+TEST(ConclusionsTest, ASweepIsJudgedAtItsKneeOrAtTheLowestRate) {
+  Report report = SweepReport();
+  EXPECT_EQ(JudgedStep(report), &report.sweep->steps[5]);
+  EXPECT_EQ(JudgedAtText(report), "");
+
+  report.sweep->knee = -1;
+  std::swap(report.sweep->steps[0], report.sweep->steps[3]);
+  EXPECT_EQ(JudgedStep(report), &report.sweep->steps[3]);
+  EXPECT_EQ(JudgedAtText(report), " at 250/s, the lowest rate that was tried");
+
+  report.sweep->steps.clear();
+  EXPECT_EQ(JudgedStep(report), nullptr);
+  EXPECT_EQ(JudgedStep(ComparisonReport()), nullptr);
+  EXPECT_EQ(JudgedAtText(ComparisonReport()), "");
+}
+
 TEST(ConclusionsTest, WhereTheClientGaveUpTheKneeIsALeast) {
   Report report = SweepReport();
   report.sweep->limit = Sweep::Limit::kClient;

@@ -229,6 +229,22 @@ TEST(LoadCommandTest, ASweepFindsTheKneeOfAKnownServer) {
       << result.out;
 }
 
+TEST(LoadCommandTest, ASweepWithoutAKneeIsOneAndSaysWhatWasMissed) {
+  TimedService service(After(milliseconds(30)));
+  const std::string json = TempPath("no_knee.json");
+  const CommandResult result = Load(
+      "sweep --quiet --first-rate 100 --duration 0.3 --warm-up 0"
+      " --slo p50=5ms --target " +
+      service.address() + SmallRequests() + " --json " + Quoted(json));
+  EXPECT_TRUE(EndedWith(1, result)) << result.out << result.err;
+  const auto report = nlohmann::json::parse(ReadFile(json));
+  EXPECT_TRUE(report["sweep"]["knee"].is_null());
+  ASSERT_EQ(report["objectives"].size(), 1) << result.out;
+  EXPECT_EQ(report["objectives"][0]["objective"], "p50=5ms");
+  EXPECT_EQ(report["objectives"][0]["held"], false);
+  EXPECT_GE(report["objectives"][0]["value"], 29);
+}
+
 TEST(LoadCommandTest, AComparisonTellsTheFasterServer) {
   TimedService slow(After(milliseconds(40)));
   TimedService fast(After(milliseconds(20)));

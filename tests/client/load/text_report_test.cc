@@ -195,8 +195,11 @@ TEST(TextReportTest, ASweepWithoutAKneeHasNone) {
   Report report = SweepReport();
   report.sweep->knee = -1;
   report.sweep->overloads.clear();
+  report.objectives[0].held = false;
   const std::string text = TextReport(report);
 
+  EXPECT_THAT(text, HasSubstr("MISSED        p99=50ms: 38.5 ms at 250/s, the "
+                              "lowest rate that was tried\n"));
   EXPECT_THAT(text, HasSubstr("No load that was tried held the objectives"));
   EXPECT_THAT(text, Not(HasSubstr("knee")));
   EXPECT_THAT(text, Not(HasSubstr("Overload")));
