@@ -55,7 +55,7 @@ std::pair<std::int64_t, std::int64_t> VerifiedAndWrong(const Report& report);
 // "9.81 ms", "0.40 %" or "498/s"; "no answer" for a latency without one.
 std::string ValueText(const ObjectiveResult& result);
 
-// The shortest that an objective allows a latency to be; none without one.
+// The same of its objectives.
 std::optional<Histogram::Duration> LatencyLimit(const Report& report);
 
 // "2 x, 4 x the knee: more than --max-rate allows"; empty when no overload was

@@ -183,10 +183,12 @@ bool Holds(const Objective& objective, const Step& step) {
 std::optional<Histogram::Duration> LatencyLimit(
     const std::vector<Objective>& objectives) {
   std::optional<Histogram::Duration> limit;
+  double highest = 0;
   for (const Objective& objective : objectives) {
-    if (objective.kind == Objective::Kind::kLatency) {
-      const Histogram::Duration allowed(std::llround(objective.limit * 1e6));
-      limit = std::min(limit.value_or(allowed), allowed);
+    if (objective.kind == Objective::Kind::kLatency &&
+        objective.percent > highest) {
+      highest = objective.percent;
+      limit = Histogram::Duration(std::llround(objective.limit * 1e6));
     }
   }
   return limit;

@@ -42,7 +42,9 @@ double ValueOf(const Objective& objective, const Step& step);
 
 bool Holds(const Objective& objective, const Step& step);
 
-// The shortest that one of them allows a latency to be; none without one.
+// The latency that is allowed to all but a few: that of the highest percentile.
+// Of p50=5ms,p99=50ms it is 50 ms, as half may take longer than 5 ms. None
+// without one.
 std::optional<Histogram::Duration> LatencyLimit(
     const std::vector<Objective>& objectives);
 

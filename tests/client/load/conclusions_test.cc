@@ -238,11 +238,13 @@ TEST(ConclusionsTest, ValuesHaveTheUnitOfTheirObjective) {
             "498/s");
 }
 
-TEST(ConclusionsTest, TheTightestObjectiveIsTheLimit) {
+TEST(ConclusionsTest, TheObjectiveOfTheHighestPercentileIsTheLimit) {
   Report report = StepReport();
   EXPECT_EQ(LatencyLimit(report), std::chrono::milliseconds(50));
   report.objectives.push_back({.objective = {.percent = 50, .limit = 6}});
-  EXPECT_EQ(LatencyLimit(report), std::chrono::milliseconds(6));
+  EXPECT_EQ(LatencyLimit(report), std::chrono::milliseconds(50));
+  report.objectives.push_back({.objective = {.percent = 99.9, .limit = 90}});
+  EXPECT_EQ(LatencyLimit(report), std::chrono::milliseconds(90));
   report.objectives.clear();
   EXPECT_EQ(LatencyLimit(report), std::nullopt);
 }
