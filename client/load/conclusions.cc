@@ -278,6 +278,16 @@ std::string SilenceText(const Comparison& comparison) {
   return absl::StrCat(a, a.empty() || b.empty() ? "" : "; ", b);
 }
 
+std::string RecoveryText(const Overload& overload) {
+  if (!overload.recovery.has_value()) {
+    return "never";
+  }
+  return *overload.recovery == Seconds(0)
+             ? "at once"
+             : DurationText(std::chrono::duration_cast<Histogram::Duration>(
+                   *overload.recovery));
+}
+
 Effect EffectOf(const Ratio& ratio) {
   constexpr double kAlike = 0.01;
   const bool is_alike = ratio.low >= 1 - kAlike && ratio.high <= 1 + kAlike;

@@ -66,6 +66,9 @@ std::string SkippedText(const Sweep& sweep);
 // answered in every turn.
 std::string SilenceText(const Comparison& comparison);
 
+// "at once", "1.25 s" or "never".
+std::string RecoveryText(const Overload& overload);
+
 // What a ratio B / A shows with 95 % confidence; none within 1 % of 1, which is
 // what buckets of histograms may make of equal latencies.
 enum class Effect : std::uint8_t { kNone, kBetter, kWorse };

@@ -166,9 +166,7 @@ HtmlTable OverloadTable(const std::vector<Overload>& overloads) {
          RateText(step.OfferedRate()), RateText(overload.goodput),
          RateText(refusals / step.duration.count()),
          PercentileText(refused, 50), PercentileText(refused, 99),
-         overload.recovery.has_value()
-             ? absl::StrFormat("%.3g s", overload.recovery->count())
-             : "never"});
+         RecoveryText(overload)});
   }
   return table;
 }
@@ -294,10 +292,7 @@ std::vector<HtmlTile> Tiles(const Report& report) {
     for (const Overload& overload : report.sweep->overloads) {
       if (overload.factor == 2) {
         tiles.push_back({"Goodput at 2 x", RateText(overload.goodput),
-                         overload.recovery.has_value()
-                             ? absl::StrFormat("recovers in %.3g s",
-                                               overload.recovery->count())
-                             : "does not recover"});
+                         absl::StrCat("recovery: ", RecoveryText(overload))});
       }
     }
   } else if (report.comparison.has_value()) {

@@ -30,8 +30,8 @@ struct Overload {
   double factor = 0;  // times the knee's rate
   Step step{};
   double goodput = 0;  // see Goodput
-  // From the end of the overload to the end of the first window of requests at
-  // 0.8 of the knee that held the objectives again; none when none did.
+  // From the end of the overload to the start of the first two windows in a row
+  // that held the objectives at 0.8 of the knee; none when no two did.
   std::optional<Seconds> recovery{};
   RecoveryWindows windows{};
 };

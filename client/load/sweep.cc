@@ -19,6 +19,8 @@ constexpr double kAnsweredShare = 0.99;
 constexpr int kHalvings = 6;
 // What a deployment that recovered holds with room to spare.
 constexpr double kRecoveredShare = 0.8;
+// In a row, so that a lucky one is no recovery.
+constexpr int kRecoveredWindows = 2;
 // A window is as short as recovery is to be known, but of enough requests to
 // judge it by.
 constexpr Seconds kWindow{0.25};
@@ -203,7 +205,9 @@ class SweepRun {
     window.warm_up = Seconds(0);
     window.duration =
         std::max(kWindow, Seconds(kWindowRequests / window.load.rate));
-    const double windows = std::ceil(options_.recovery_limit / window.duration);
+    const double windows =
+        std::max(std::ceil(options_.recovery_limit / window.duration),
+                 static_cast<double>(kRecoveredWindows));
     std::vector<Trial> trials(1 + static_cast<std::size_t>(windows), window);
     trials.front() = TrialAt(rate);
     ATTENTION_ASSIGN_OR_RETURN(std::vector<Step> steps, measure_(trials));
@@ -212,13 +216,7 @@ class SweepRun {
     overload.step = std::move(steps.front());
     overload.goodput =
         Goodput(overload.step, LatencyLimit(options_.objectives));
-    const auto held = std::find_if(
-        steps.begin() + 1, steps.end(),
-        [&](const Step& step) { return IsHeldBy(step, window.warm_up); });
-    if (held != steps.end()) {
-      overload.recovery =
-          static_cast<double>(held - steps.begin()) * window.duration;
-    }
+    overload.recovery = RecoveryOf(steps);
     MessageCounts messages;
     for (auto step = steps.begin() + 1; step != steps.end(); ++step) {
       Add(*step, overload.windows);
@@ -226,6 +224,18 @@ class SweepRun {
     }
     overload.windows.messages = messages.MostFrequent();
     return overload;
+  }
+
+  // Until the first of enough windows in a row that hold; `steps` are an
+  // overload and its windows.
+  std::optional<Seconds> RecoveryOf(const std::vector<Step>& steps) const {
+    const auto held = std::search_n(
+        steps.begin() + 1, steps.end(), kRecoveredWindows, true,
+        [&](const Step& step, bool) { return IsHeldBy(step, Seconds(0)); });
+    if (held == steps.end()) {
+      return std::nullopt;
+    }
+    return static_cast<double>(held - steps.begin() - 1) * held->duration;
   }
 
   // The client is to blame for the rate that did not hold when it was at every

@@ -45,8 +45,9 @@ struct SweepOptions {
 // tried, and the knee is only what the deployment holds at least.
 //
 // Windows of at least 250 ms and about 20 requests follow an overload at once,
-// for `recovery_limit` whatever they show: they meet the backlog that it left.
-// They are too short to be judged by what the client did.
+// for `recovery_limit` (at least two) whatever they show: they meet the backlog
+// that it left. The deployment has recovered where two in a row hold. They are
+// too short to be judged by what the client did.
 //
 // InvalidArgument for options out of range; other errors are those of
 // `measure`.

@@ -127,9 +127,7 @@ std::string OverloadTable(const std::vector<Overload>& overloads) {
                     RateText(step.OfferedRate()), RateText(overload.goodput),
                     RateText(refusals / step.duration.count()),
                     PercentileText(refused, 50), PercentileText(refused, 99),
-                    overload.recovery.has_value()
-                        ? SecondsText(*overload.recovery)
-                        : "never"});
+                    RecoveryText(overload)});
   }
   return TextTable(rows);
 }

@@ -88,6 +88,13 @@ TEST(ConclusionsTest, NamesTheOverloadsThatWereSkipped) {
             "1.5 x, 2 x, 4 x the knee: more than --max-rate allows");
 }
 
+TEST(ConclusionsTest, RecoveryIsATimeUnlessThereIsNone) {
+  EXPECT_EQ(RecoveryText({.recovery = Seconds(0)}), "at once");
+  EXPECT_EQ(RecoveryText({.recovery = Seconds(0.75)}), "750 ms");
+  EXPECT_EQ(RecoveryText({.recovery = Seconds(1800)}), "1800 s");
+  EXPECT_EQ(RecoveryText({}), "never");
+}
+
 TEST(ConclusionsTest, ComparisonsNameTheFasterOne) {
   Report report = ComparisonReport();
   report.comparison->ratios = {{"answered/s", 1.3, 1.2, 1.4}};

@@ -36,7 +36,7 @@ TEST(HtmlReportTest, ASweepMarksItsKnee) {
   EXPECT_THAT(html,
               HasSubstr("<tr class=\"marked\"><th scope=\"row\">2,828/s"));
   EXPECT_THAT(html, HasSubstr("<h2>At the knee: 2,828 requests/s"));
-  EXPECT_THAT(html, HasSubstr("recovers in 1.25 s"));
+  EXPECT_THAT(html, HasSubstr("recovery: 1.25 s"));
   EXPECT_THAT(html, HasSubstr("<td>never</td>"));
 }
 

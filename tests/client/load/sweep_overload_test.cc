@@ -56,7 +56,7 @@ TEST(SweepOverloadTest, RecoveryTakesAsLongAsTheBacklog) {
     const double expected =
         6 * (overload.factor * knee - 1000) / (1000 - 0.8 * knee);
     ASSERT_TRUE(overload.recovery.has_value());
-    // A window more, and the 50 ms that need not be drained.
+    // A part of a window, and the 50 ms that need not be drained.
     EXPECT_NEAR(overload.recovery->count(), expected, 0.5);
     EXPECT_EQ(overload.goodput, 0) << "all wait behind the warm-up's backlog";
     // Past the knee the capacity is answered, not what is offered.
@@ -104,7 +104,7 @@ TEST(SweepOverloadTest, WindowsAreJudgedByTheServerAlone) {
   ASSERT_THAT(sweep->overloads, SizeIs(1));
   const Overload& overload = sweep->overloads[0];
   ASSERT_TRUE(overload.recovery.has_value());
-  EXPECT_EQ(*overload.recovery, Seconds(0.25));
+  EXPECT_EQ(*overload.recovery, Seconds(0));
   EXPECT_EQ(overload.windows.count, 4);
   EXPECT_EQ(overload.windows.invalid, 4);
   EXPECT_EQ(overload.windows.verified, 40);
@@ -112,6 +112,33 @@ TEST(SweepOverloadTest, WindowsAreJudgedByTheServerAlone) {
   EXPECT_THAT(
       overload.windows.messages,
       ElementsAre(Pair("UNAVAILABLE: gone", 8), Pair("queue: 1 wait", 4)));
+}
+
+// What windows of 250 ms show, o where they hold, and what recovery follows.
+TEST(SweepOverloadTest, OnlyTwoWindowsInARowAreARecovery) {
+  const std::pair<const char*, std::optional<Seconds>> expectations[] = {
+      {"oooo", Seconds(0)},    {"xxoo", Seconds(0.5)}, {"oxoo", Seconds(0.5)},
+      {"xoox", Seconds(0.25)}, {"oxxx", std::nullopt}, {"oxox", std::nullopt},
+      {"xxxo", std::nullopt},  {"xxxx", std::nullopt}};
+  for (const auto& [shown, recovery] : expectations) {
+    SweepOptions options = KneeOptions(100);
+    options.max_rate = 200;
+    options.recovery_limit = Seconds(1);
+    options.overloads = {2};
+    const char* window = shown;
+
+    const auto sweep =
+        RunSweep(options, EachBy([&](const Trial& trial) {
+                   const bool is_window = trial.warm_up == Seconds(0);
+                   const bool is_slow =
+                       is_window ? *window++ == 'x' : trial.load.rate > 100;
+                   return StepOf(trial, milliseconds(is_slow ? 500 : 5));
+                 }));
+
+    ASSERT_TRUE(sweep.ok()) << sweep.status();
+    ASSERT_THAT(sweep->overloads, SizeIs(1));
+    EXPECT_EQ(sweep->overloads[0].recovery, recovery) << shown;
+  }
 }
 
 // What is refused does not wait: the capacity is answered in time, and the
@@ -128,7 +155,7 @@ TEST(SweepOverloadTest, RefusingKeepsTheGoodput) {
   for (const Overload& overload : sweep->overloads) {
     EXPECT_NEAR(overload.goodput, 1000, 10);
     ASSERT_TRUE(overload.recovery.has_value());
-    EXPECT_EQ(*overload.recovery, Seconds(0.25));
+    EXPECT_EQ(*overload.recovery, Seconds(0));
   }
 }
 
@@ -185,7 +212,7 @@ TEST(SweepOverloadTest, WindowsHaveRequestsEnoughToJudgeBy) {
   EXPECT_EQ(last[1].load.rate, 8);
   EXPECT_EQ(last[1].warm_up, Seconds(0));
   EXPECT_EQ(last[1].duration, Seconds(2.5));
-  EXPECT_EQ(*sweep->overloads[0].recovery, Seconds(2.5));
+  EXPECT_EQ(*sweep->overloads[0].recovery, Seconds(0));
 }
 
 }  // namespace
