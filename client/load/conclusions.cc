@@ -23,6 +23,10 @@ void AddTurns(const std::string& target, const std::vector<Step>& steps,
   }
 }
 
+const Step& StepOf(const Sweep& sweep, int index) {
+  return sweep.steps[static_cast<std::size_t>(index)];
+}
+
 // Answers a second are the better the more, latencies the less.
 bool IsRate(const Ratio& ratio) { return absl::EndsWith(ratio.name, "/s"); }
 
@@ -50,21 +54,29 @@ const char* BeyondText(Sweep::Limit limit) {
 
 std::string HeadlineOf(const Sweep& sweep,
                        const std::vector<ObjectiveResult>& objectives) {
-  if (sweep.knee < 0) {
-    return sweep.limit == Sweep::Limit::kClient
-               ? "Every load that was tried was too much for the client"
-               : "No load that was tried held the objectives";
+  if (sweep.steps.empty()) {
+    return "No load was tried";
   }
-  const Step& knee = sweep.steps[static_cast<std::size_t>(sweep.knee)];
-  std::vector<std::string> held;
-  held.reserve(objectives.size());
+  if (sweep.knee < 0 && sweep.limit == Sweep::Limit::kClient) {
+    return "Every load that was tried was too much for the client";
+  }
+  std::vector<std::string> promised;
+  promised.reserve(objectives.size());
   for (const ObjectiveResult& result : objectives) {
-    held.push_back(result.objective.ToString());
+    promised.push_back(result.objective.ToString());
+  }
+  const std::string at = absl::StrCat(promised.empty() ? "" : " at ",
+                                      absl::StrJoin(promised, ", "));
+  if (sweep.knee < 0) {
+    return absl::StrCat(
+        "Holds less than ",
+        NumberText(StepOf(sweep, StepsByRate(sweep).front()).load.rate),
+        " requests/s", at);
   }
   return absl::StrCat(
       sweep.limit == Sweep::Limit::kServer ? "Holds " : "Holds at least ",
-      NumberText(knee.load.rate), " requests/s", held.empty() ? "" : " at ",
-      absl::StrJoin(held, ", "), BeyondText(sweep.limit));
+      NumberText(StepOf(sweep, sweep.knee).load.rate), " requests/s", at,
+      BeyondText(sweep.limit));
 }
 
 std::span<const Overload> OverloadsOf(const Report& report) {
@@ -146,7 +158,7 @@ const Step* MainStep(const Report& report) {
     return &*report.step;
   }
   if (report.sweep.has_value() && report.sweep->knee >= 0) {
-    return &report.sweep->steps[static_cast<std::size_t>(report.sweep->knee)];
+    return &StepOf(*report.sweep, report.sweep->knee);
   }
   return nullptr;
 }
@@ -158,8 +170,7 @@ const Step* JudgedStep(const Report& report) {
   if (!report.sweep.has_value() || report.sweep->steps.empty()) {
     return nullptr;
   }
-  const int lowest = StepsByRate(*report.sweep).front();
-  return &report.sweep->steps[static_cast<std::size_t>(lowest)];
+  return &StepOf(*report.sweep, StepsByRate(*report.sweep).front());
 }
 
 std::string JudgedAtText(const Report& report) {
@@ -174,8 +185,7 @@ std::vector<int> StepsByRate(const Sweep& sweep) {
   std::vector<int> order(sweep.steps.size());
   std::iota(order.begin(), order.end(), 0);
   const auto key = [&](int index) {
-    return std::pair(sweep.steps[static_cast<std::size_t>(index)].load.rate,
-                     index);
+    return std::pair(StepOf(sweep, index).load.rate, index);
   };
   std::sort(order.begin(), order.end(),
             [&](int x, int y) { return key(x) < key(y); });

@@ -16,15 +16,15 @@ namespace attention::load {
 namespace {
 
 constexpr double kAnsweredShare = 0.99;
+// What a step or a window is judged by, at least and on average.
+constexpr double kLeastRequests = 20;
 constexpr int kHalvings = 6;
 // What a deployment that recovered holds with room to spare.
 constexpr double kRecoveredShare = 0.8;
 // In a row, so that a lucky one is no recovery.
 constexpr int kRecoveredWindows = 2;
-// A window is as short as recovery is to be known, but of enough requests to
-// judge it by.
+// A window is as short as recovery is to be known.
 constexpr Seconds kWindow{0.25};
-constexpr double kWindowRequests = 20;
 
 absl::Status CheckRange(bool is_in_range, const char* name, double value,
                         const char* range) {
@@ -32,6 +32,11 @@ absl::Status CheckRange(bool is_in_range, const char* name, double value,
              ? absl::OkStatus()
              : absl::InvalidArgumentError(absl::StrCat(
                    "sweep: ", name, " is ", value, ", taken is ", range));
+}
+
+// The one of which a step has just enough requests.
+double LowestRate(const SweepOptions& options) {
+  return kLeastRequests / options.duration.count();
 }
 
 absl::Status CheckOptions(const SweepOptions& options) {
@@ -48,6 +53,14 @@ absl::Status CheckOptions(const SweepOptions& options) {
   ATTENTION_RETURN_IF_ERROR(CheckRange(options.duration > Seconds(0),
                                        "duration", options.duration.count(),
                                        "more than 0 s"));
+  const double lowest_rate = LowestRate(options);
+  if (!(options.first_rate >= lowest_rate)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "sweep: first_rate is ", options.first_rate, ", of which a step of ",
+        options.duration.count(), " s has less than ", kLeastRequests,
+        " requests to be judged by; taken is ", lowest_rate,
+        " or more, or a longer duration"));
+  }
   ATTENTION_RETURN_IF_ERROR(CheckRange(options.resolution >= 1.001,
                                        "resolution", options.resolution,
                                        "1.001 or more"));
@@ -152,7 +165,9 @@ class SweepRun {
     double rate = options_.first_rate;
     ATTENTION_ASSIGN_OR_RETURN(bool held, TryTwice(rate));
     const bool first_held = held;
-    for (int halvings = 0; !held && halvings < kHalvings; ++halvings) {
+    for (int halvings = 0;
+         !held && halvings < kHalvings && rate / 2 >= LowestRate(options_);
+         ++halvings) {
       failed_rate_ = rate;
       rate /= 2;
       ATTENTION_ASSIGN_OR_RETURN(held, TryTwice(rate));
@@ -204,7 +219,7 @@ class SweepRun {
     Trial window = TrialAt(kRecoveredShare * held_rate_);
     window.warm_up = Seconds(0);
     window.duration =
-        std::max(kWindow, Seconds(kWindowRequests / window.load.rate));
+        std::max(kWindow, Seconds(kLeastRequests / window.load.rate));
     const double windows =
         std::max(std::ceil(options_.recovery_limit / window.duration),
                  static_cast<double>(kRecoveredWindows));

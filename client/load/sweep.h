@@ -14,8 +14,8 @@ namespace attention::load {
 
 struct SweepOptions {
   Arrivals arrivals = Arrivals::kPoisson;  // or kConstant
-  double first_rate = 1;
-  double max_rate = 1e6;  // no load goes above it
+  double first_rate = 10;                  // 20 requests of a step or more
+  double max_rate = 1e6;                   // no load goes above it
   // Of each step.
   Seconds warm_up{1};
   Seconds duration{5};
@@ -30,11 +30,11 @@ struct SweepOptions {
   Seconds recovery_limit{10};
 };
 
-// Doubles the rate until a step holds the objectives no more, halves it (down
-// to 1/64) while not even the first one does, then bisects; goes past the knee;
-// measures how soon the deployment recovers. Until the bisection a rate that
-// does not hold is measured once more, lest a hiccup at a low rate hides the
-// knee.
+// Doubles the rate until a step holds the objectives no more, halves it while
+// not even the first one does (down to 1/64 of it, and to no less than 20
+// requests a step), then bisects; goes past the knee; measures how soon the
+// deployment recovers. Until the bisection a rate that does not hold is
+// measured once more, lest a hiccup at a low rate hides the knee.
 //
 // A step holds when it is valid, all objectives do, at least 99 % of the
 // offered requests were answered, and answers came at 99 % of the rate of the

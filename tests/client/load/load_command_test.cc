@@ -230,19 +230,24 @@ TEST(LoadCommandTest, ASweepFindsTheKneeOfAKnownServer) {
 }
 
 TEST(LoadCommandTest, ASweepWithoutAKneeIsOneAndSaysWhatWasMissed) {
-  TimedService service(After(milliseconds(30)));
+  // So slow that a client which is late on a busy machine does not matter.
+  TimedService service(After(milliseconds(400)));
   const std::string json = TempPath("no_knee.json");
   const CommandResult result = Load(
       "sweep --quiet --first-rate 100 --duration 0.3 --warm-up 0"
       " --slo p50=5ms --target " +
       service.address() + SmallRequests() + " --json " + Quoted(json));
-  EXPECT_TRUE(EndedWith(1, result)) << result.out << result.err;
+  ASSERT_TRUE(EndedWith(1, result)) << result.out << result.err;
   const auto report = nlohmann::json::parse(ReadFile(json));
   EXPECT_TRUE(report["sweep"]["knee"].is_null());
   ASSERT_EQ(report["objectives"].size(), 1) << result.out;
   EXPECT_EQ(report["objectives"][0]["objective"], "p50=5ms");
   EXPECT_EQ(report["objectives"][0]["held"], false);
-  EXPECT_GE(report["objectives"][0]["value"], 29);
+  EXPECT_GE(report["objectives"][0]["value"], 399);
+  EXPECT_EQ(report["headline"],
+            result.exit_code == 1
+                ? "Holds less than 100 requests/s at p50=5ms"
+                : "Every load that was tried was too much for the client");
 }
 
 TEST(LoadCommandTest, AComparisonTellsTheFasterServer) {

@@ -113,6 +113,7 @@ Measure QueueOf(double capacity, double longest_wait) {
 SweepOptions KneeOptions(double first_rate) {
   SweepOptions options;
   options.first_rate = first_rate;
+  options.duration = Seconds(std::max(5.0, 20 / first_rate));
   options.objectives = ParseObjectives("p99=50ms").value();
   options.overloads = {};
   return options;

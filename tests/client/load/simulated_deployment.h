@@ -24,7 +24,8 @@ Measure EachBy(std::function<absl::StatusOr<Step>(const Trial&)> measure);
 Measure QueueOf(double capacity,
                 double longest_wait = std::numeric_limits<double>::infinity());
 
-// From `first_rate` on, for p99=50ms, without overloads.
+// From `first_rate` on, for p99=50ms, without overloads; a step takes 5 s, or
+// as long as it has to.
 SweepOptions KneeOptions(double first_rate);
 
 }  // namespace attention::load

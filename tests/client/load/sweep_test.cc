@@ -129,6 +129,18 @@ TEST(SweepTest, GivesUpAtASixtyFourthOfTheFirstRate) {
   EXPECT_THAT(sweep->overloads, IsEmpty());
 }
 
+// At 3.125 requests a second 5 s have 16, of which one that is lucky would be
+// no proof.
+TEST(SweepTest, GoesNoLowerThanTwentyRequestsAStep) {
+  const auto sweep = RunSweep(KneeOptions(100), Capacity(1));
+
+  ASSERT_TRUE(sweep.ok()) << sweep.status();
+  EXPECT_EQ(sweep->knee, -1);
+  EXPECT_EQ(sweep->limit, Sweep::Limit::kServer);
+  EXPECT_THAT(RatesOf(sweep->steps),
+              ElementsAre(100, 100, 50, 50, 25, 25, 12.5, 12.5, 6.25, 6.25));
+}
+
 // Of 100 requests, 99 have to be answered, whatever the objectives say.
 TEST(SweepTest, UnansweredRequestsEndIt) {
   SweepOptions options = KneeOptions(100);
@@ -396,6 +408,9 @@ TEST(SweepTest, RefusesOptionsOutOfRange) {
       {[](SweepOptions& o) { o.max_rate = 99; },
        "max_rate is 99, taken is first_rate or more"},
       {[](SweepOptions& o) { o.duration = Seconds(0); }, "duration is 0"},
+      {[](SweepOptions& o) { o.first_rate = 3.9; },
+       "first_rate is 3.9, of which a step of 5 s has less than 20 requests to "
+       "be judged by; taken is 4 or more, or a longer duration"},
       {[](SweepOptions& o) { o.resolution = 1; },
        "resolution is 1, taken is 1.001 or more"},
       {[](SweepOptions& o) { o.recovery_limit = Seconds(0); },
