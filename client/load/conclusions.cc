@@ -215,6 +215,16 @@ std::vector<std::string> InvalidReasons(const Report& report) {
   return reasons;
 }
 
+bool IsInvalid(const Report& report) {
+  if (!report.sweep.has_value()) {
+    return !InvalidReasons(report).empty();
+  }
+  const std::vector<Step>& steps = report.sweep->steps;
+  return !steps.empty() &&
+         std::all_of(steps.begin(), steps.end(),
+                     [](const Step& step) { return !step.invalid.empty(); });
+}
+
 std::vector<std::pair<std::string, std::int64_t>> MessagesOf(
     const Report& report) {
   MessageCounts counts;

@@ -43,6 +43,10 @@ std::string Headline(const Report& report);
 // several; empty when they can.
 std::vector<std::string> InvalidReasons(const Report& report);
 
+// Whether they are reasons not to trust the result: those of any step but in a
+// sweep, whose knee is valid, and which is invalid only when all its steps are.
+bool IsInvalid(const Report& report);
+
 // What was said of what was not answered, over all steps and the windows after
 // overloads, as MessageCounts::MostFrequent, the most frequent first.
 std::vector<std::pair<std::string, std::int64_t>> MessagesOf(

@@ -311,6 +311,24 @@ std::vector<HtmlTile> Tiles(const Report& report) {
   return tiles;
 }
 
+std::string InvalidHtml(const Report& report) {
+  const std::vector<std::string> reasons = InvalidReasons(report);
+  if (reasons.empty()) {
+    return "";
+  }
+  std::string html =
+      IsInvalid(report)
+          ? "<section class=\"invalid\">\n<h2>INVALID: these figures say more "
+            "about the client than about the server</h2>\n<ul>\n"
+          : "<section class=\"limited\">\n<h2>Client-limited: these loads say "
+            "more about the client than about the server, and the knee does "
+            "without them</h2>\n<ul>\n";
+  for (const std::string& reason : reasons) {
+    absl::StrAppend(&html, "<li>", HtmlText(reason), "</li>\n");
+  }
+  return absl::StrCat(html, "</ul>\n</section>\n");
+}
+
 std::string HeaderHtml(const Report& report) {
   std::string html = absl::StrCat(
       "<header>\n<p class=\"kicker\">attention-load, ",
@@ -337,18 +355,7 @@ std::string HeaderHtml(const Report& report) {
     }
     absl::StrAppend(&html, "</ul>\n");
   }
-  const std::vector<std::string> reasons = InvalidReasons(report);
-  if (!reasons.empty()) {
-    absl::StrAppend(&html, "<section class=\"invalid\">\n<h2>INVALID: ",
-                    report.step.has_value() ? "these" : "some of these",
-                    " figures say more about the client than about the "
-                    "server</h2>\n<ul>\n");
-    for (const std::string& reason : reasons) {
-      absl::StrAppend(&html, "<li>", HtmlText(reason), "</li>\n");
-    }
-    absl::StrAppend(&html, "</ul>\n</section>\n");
-  }
-  return absl::StrCat(html, "</header>\n");
+  return absl::StrCat(html, InvalidHtml(report), "</header>\n");
 }
 
 std::string EndHtml(const Report& report) {

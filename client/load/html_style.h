@@ -47,12 +47,15 @@ h3 { margin: 0 0 6px; font-size: 16px; font-weight: 650; }
 }
 .held { color: var(--good); }
 .missed, .invalid h2, .bad { color: var(--bad); }
-.invalid {
+.invalid, .limited {
   margin: 0 0 24px; padding: 16px 20px; background: var(--card);
   border: 2px solid var(--bad); border-radius: 10px;
 }
-.invalid h2 { margin: 0 0 6px; }
-.invalid ul { margin: 0; padding-left: 20px; overflow-wrap: anywhere; }
+.limited { border-color: var(--rule); }
+.invalid h2, .limited h2 { margin: 0 0 6px; }
+.invalid ul, .limited ul {
+  margin: 0; padding-left: 20px; overflow-wrap: anywhere;
+}
 .tiles {
   display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr));
   gap: 16px; margin: 0;

@@ -275,16 +275,6 @@ absl::Status WriteReports(const CommandLine& line, const Report& report) {
   return status;
 }
 
-// Whether the figures that the exit code is about say more of the client.
-bool IsInvalid(const Report& report) {
-  if (report.comparison.has_value()) return !InvalidReasons(report).empty();
-  // Overload is meant to be too much, and says nothing of the knee.
-  if (const Step* step = MainStep(report)) return !step->invalid.empty();
-  const std::vector<Step>& steps = report.sweep->steps;
-  return std::all_of(steps.begin(), steps.end(),
-                     [](const Step& step) { return !step.invalid.empty(); });
-}
-
 // The worst of what the report says.
 LoadExitCode CodeOf(const CommandLine& line, const Report& report) {
   if (VerifiedAndWrong(report).second > 0) return LoadExitCode::kWrongAnswer;

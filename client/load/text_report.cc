@@ -211,7 +211,9 @@ std::string EndText(const Report& report) {
         &text, TextParagraph(absl::StrCat(CountText(count), " x"), message));
   }
   for (const std::string& reason : InvalidReasons(report)) {
-    absl::StrAppend(&text, TextParagraph("INVALID", reason));
+    absl::StrAppend(
+        &text,
+        TextParagraph(IsInvalid(report) ? "INVALID" : "Client limit", reason));
   }
   return text;
 }

@@ -178,6 +178,22 @@ TEST(ConclusionsTest, ReasonsNameTheStepWhenThereAreSeveral) {
               ElementsAre("new:8001, turn 1: late"));
 }
 
+TEST(ConclusionsTest, ASweepIsInvalidOnlyWhenAllItsStepsAre) {
+  Report sweep = SweepReport();
+  for (std::size_t i = 1; i < sweep.sweep->steps.size(); ++i) {
+    sweep.sweep->steps[i].invalid = {"late"};
+  }
+  sweep.sweep->overloads[0].step.invalid = {"late"};
+  EXPECT_FALSE(IsInvalid(sweep));
+  sweep.sweep->steps[0].invalid = {"late"};
+  EXPECT_TRUE(IsInvalid(sweep));
+
+  Report comparison = ComparisonReport();
+  EXPECT_FALSE(IsInvalid(comparison));
+  comparison.comparison->steps_b[0].invalid = {"late"};
+  EXPECT_TRUE(IsInvalid(comparison));
+}
+
 TEST(ConclusionsTest, MessagesOfAllStepsAreAddedUp) {
   Report report = SweepReport();
   for (Overload& overload : report.sweep->overloads) {

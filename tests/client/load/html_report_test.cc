@@ -76,6 +76,16 @@ TEST(HtmlReportTest, InvalidRunsSaySoInCapitals) {
               HasSubstr("<li>the client used all its cores</li>"));
 }
 
+TEST(HtmlReportTest, AStepThatTheKneeDoesWithoutIsNoVerdict) {
+  Report report = SweepReport();
+  report.sweep->steps[4].invalid = {"late"};
+  const std::string html = HtmlReport(report);
+
+  EXPECT_THAT(html, HasSubstr("<h2>Client-limited: these loads"));
+  EXPECT_THAT(html, HasSubstr("<li>4,000/s: late</li>"));
+  EXPECT_THAT(html, Not(HasSubstr("INVALID")));
+}
+
 TEST(HtmlReportTest, NeedsNothingFromOutside) {
   for (const Report& report :
        {StepReport(), SweepReport(), ComparisonReport()}) {

@@ -150,6 +150,15 @@ TEST(TextReportTest, WrongAnswersAndInvalidRunsAreInCapitals) {
                               "use --threads"));
 }
 
+TEST(TextReportTest, AStepThatTheKneeDoesWithoutIsNoVerdict) {
+  Report report = SweepReport();
+  report.sweep->steps[4].invalid = {"late"};
+  const std::string text = TextReport(report);
+
+  EXPECT_THAT(text, HasSubstr("Client limit  4,000/s: late\n"));
+  EXPECT_THAT(text, Not(HasSubstr("INVALID")));
+}
+
 TEST(TextReportTest, NothingVerifiedIsNotNothingWrong) {
   Report report = StepReport();
   report.step->verified = 0;
