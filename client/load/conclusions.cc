@@ -302,10 +302,8 @@ std::string RecoveryText(const Overload& overload) {
   if (!overload.recovery.has_value()) {
     return "never";
   }
-  return *overload.recovery == Seconds(0)
-             ? "at once"
-             : DurationText(std::chrono::duration_cast<Histogram::Duration>(
-                   *overload.recovery));
+  return *overload.recovery == Seconds(0) ? "at once"
+                                          : DurationText(*overload.recovery);
 }
 
 Effect EffectOf(const Ratio& ratio) {

@@ -42,11 +42,11 @@ std::string Scaled(double value, const char* const (&units)[kUnits]) {
 
 }  // namespace
 
-std::string DurationText(std::chrono::nanoseconds duration) {
-  if (duration == std::chrono::nanoseconds::zero()) {
+std::string DurationText(Seconds duration) {
+  if (duration == Seconds::zero()) {
     return "0 us";
   }
-  return Scaled(static_cast<double>(duration.count()) / 1e3, {"us", "ms", "s"});
+  return Scaled(duration.count() * 1e6, {"us", "ms", "s"});
 }
 
 std::string CountText(std::int64_t count) {

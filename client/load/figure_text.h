@@ -10,8 +10,8 @@
 
 namespace attention::load {
 
-// "0.85 us", "9.81 ms", "1.20 s".
-std::string DurationText(std::chrono::nanoseconds duration);
+// "0.85 us", "9.81 ms", "1.20 s", "1800 s".
+std::string DurationText(Seconds duration);
 
 // Exact: "1,234,567".
 std::string CountText(std::int64_t count);

@@ -335,8 +335,8 @@ std::string HeaderHtml(const Report& report) {
       HtmlText(report.started), "</p>\n<h1>", HtmlText(Headline(report)),
       "</h1>\n<p class=\"lead\">", HtmlText(report.workload));
   if (report.step.has_value()) {
-    absl::StrAppend(&html, "; ", HtmlText(LoadText(report.step->load)),
-                    absl::StrFormat(", %.3g s", report.step->duration.count()));
+    absl::StrAppend(&html, "; ", HtmlText(LoadText(report.step->load)), ", ",
+                    DurationText(report.step->duration));
   } else if (report.comparison.has_value()) {
     absl::StrAppend(&html, "<br>A: ", HtmlText(report.comparison->a),
                     "<br>B: ", HtmlText(report.comparison->b));

@@ -20,10 +20,6 @@ using Row = std::vector<std::string>;
 
 constexpr double kPercentiles[] = {50, 90, 95, 99, 99.9, 100};
 
-std::string SecondsText(Seconds seconds) {
-  return absl::StrFormat("%.3g s", seconds.count());
-}
-
 Row LatencyRow(const std::string& name, const Histogram& histogram) {
   Row row = {name};
   for (const double percent : kPercentiles) {
@@ -225,9 +221,9 @@ std::string TextReport(const Report& report) {
                                   TextParagraph("Workload", report.workload));
   if (report.step.has_value()) {
     absl::StrAppend(
-        &text, TextParagraph("Load",
-                             absl::StrCat(LoadText(report.step->load), ", ",
-                                          SecondsText(report.step->duration))));
+        &text, TextParagraph(
+                   "Load", absl::StrCat(LoadText(report.step->load), ", ",
+                                        DurationText(report.step->duration))));
   }
   absl::StrAppend(&text, TextParagraph("Protocol", report.protocol),
                   TextParagraph("Command", report.command),

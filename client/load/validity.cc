@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_format.h"
+#include "client/load/figure_text.h"
 
 namespace attention::load {
 namespace {
@@ -11,26 +12,21 @@ namespace {
 // A part of the answered latency so small that it changes no conclusion, and a
 // delay that any scheduler may cause.
 constexpr double kLagShare = 0.1;
-constexpr double kLagMs = 1;
+constexpr Seconds kLag = std::chrono::milliseconds(1);
 // Of a core. What is left is noise of the clock; near 1 requests queue up in
 // the client.
 constexpr double kBusy = 0.9;
 
-double Milliseconds(Histogram::Duration duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
-
 void CheckSendLag(const Step& step, std::vector<std::string>& reasons) {
-  const double lag = Milliseconds(step.send_lag.Percentile(99));
-  const double latency =
-      Milliseconds(step.Latency(Ending::kAnswered).Percentile(99));
-  const double limit = std::max(kLagShare * latency, kLagMs);
+  const Seconds lag = step.send_lag.Percentile(99);
+  const Seconds latency = step.Latency(Ending::kAnswered).Percentile(99);
+  const Seconds limit = std::max(kLagShare * latency, kLag);
   if (step.load.arrivals != Arrivals::kClosed && lag > limit) {
     reasons.push_back(absl::StrFormat(
-        "the client sent requests late, p99 %.3g ms after their time where "
-        "%.3g ms are allowed (10 %% of the latency's p99, at least 1 ms): use "
-        "more --threads, less load or another machine",
-        lag, limit));
+        "the client sent requests late, p99 %s after their time where %s are "
+        "allowed (10 %% of the latency's p99, at least 1 ms): use more "
+        "--threads, less load or another machine",
+        DurationText(lag), DurationText(limit)));
   }
 }
 
@@ -67,9 +63,9 @@ std::vector<std::string> WhyInvalid(const Step& step, int threads) {
   std::vector<std::string> reasons;
   if (step.offered == 0) {
     reasons.push_back(absl::StrFormat(
-        "no request was meant to start in %.3g s, at least 1 is needed: use a "
+        "no request was meant to start in %s, at least 1 is needed: use a "
         "longer --duration or a higher rate",
-        step.duration.count()));
+        DurationText(step.duration)));
   }
   CheckSendLag(step, reasons);
   CheckProcessors(step, threads, reasons);

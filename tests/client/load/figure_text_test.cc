@@ -19,6 +19,7 @@ TEST(FigureTextTest, DurationsHaveThreeDigitsAndAUnit) {
   EXPECT_EQ(DurationText(nanoseconds(123'456'789)), "123 ms");
   EXPECT_EQ(DurationText(nanoseconds(1'204'000'000)), "1.20 s");
   EXPECT_EQ(DurationText(nanoseconds(3'600'000'000'000)), "3600 s");
+  EXPECT_EQ(DurationText(Seconds(0.25)), "250 ms");
 }
 
 TEST(FigureTextTest, RoundingCarriesOverToTheNextUnit) {

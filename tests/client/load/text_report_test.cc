@@ -20,6 +20,7 @@ namespace attention::load {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -59,13 +60,24 @@ std::vector<double> Milliseconds(const std::string& text,
 // Within a per cent: histograms have buckets, and texts have three digits.
 auto Near(double value) { return ::testing::DoubleNear(value, 0.01 * value); }
 
+TEST(TextReportTest, LongTimesHaveNoExponents) {
+  Report run = StepReport();
+  run.step->duration = Seconds(1800);
+  EXPECT_THAT(TextReport(run), HasSubstr("Poisson arrivals, 1800 s\n"));
+
+  Report sweep = SweepReport();
+  sweep.sweep->overloads[1].recovery = Seconds(1250);
+  EXPECT_THAT(absl::StrJoin(Row(TextReport(sweep), "2 x"), " "),
+              EndsWith(" 1250 s"));
+}
+
 TEST(TextReportTest, SaysWhatWasRun) {
   const std::string text = TextReport(StepReport());
 
   EXPECT_THAT(text, HasSubstr("attention-load run --rate 1002 --duration 10"));
   EXPECT_THAT(text, HasSubstr("2026-03-01T12:00:00Z"));
   EXPECT_THAT(text, HasSubstr("one of 64 sentences a request"));
-  EXPECT_THAT(text, HasSubstr("1,002 requests/s, Poisson arrivals, 10 s"));
+  EXPECT_THAT(text, HasSubstr("1,002 requests/s, Poisson arrivals, 10.0 s"));
   EXPECT_THAT(text, HasSubstr("CPU           AMD EPYC 9R14"));
 }
 

@@ -38,9 +38,10 @@ TEST(ValidityTest, TrustsAClientThatKeepsUp) {
 TEST(ValidityTest, AllowsALagOfATenthOfTheLatency) {
   EXPECT_THAT(WhyInvalid(StepOf(milliseconds(50), milliseconds(5)), 2),
               IsEmpty());
-  EXPECT_THAT(WhyInvalid(StepOf(milliseconds(50), milliseconds(6)), 2),
-              ElementsAre(AllOf(HasSubstr("p99 6 ms"), HasSubstr("5 ms are"),
-                                HasSubstr("more --threads"))));
+  EXPECT_THAT(
+      WhyInvalid(StepOf(milliseconds(50), milliseconds(6)), 2),
+      ElementsAre(AllOf(HasSubstr("p99 6.00 ms"), HasSubstr("5.00 ms are"),
+                        HasSubstr("more --threads"))));
 }
 
 TEST(ValidityTest, AllowsALagOfAMillisecondHoweverFastTheAnswers) {
@@ -48,7 +49,7 @@ TEST(ValidityTest, AllowsALagOfAMillisecondHoweverFastTheAnswers) {
               IsEmpty());
   EXPECT_THAT(
       WhyInvalid(StepOf(milliseconds(2), std::chrono::microseconds(1100)), 2),
-      ElementsAre(AllOf(HasSubstr("p99 1.1 ms"), HasSubstr("1 ms are"))));
+      ElementsAre(AllOf(HasSubstr("p99 1.10 ms"), HasSubstr("1.00 ms are"))));
 }
 
 TEST(ValidityTest, ARareLagDoesNotMatter) {
@@ -72,7 +73,8 @@ TEST(ValidityTest, JudgesTheLagWhenNothingWasAnswered) {
   step.ended[static_cast<int>(Ending::kAnswered)] = 0;
   step.latency[static_cast<int>(Ending::kAnswered)] = Histogram();
 
-  EXPECT_THAT(WhyInvalid(step, 2), ElementsAre(HasSubstr("1 ms are allowed")));
+  EXPECT_THAT(WhyInvalid(step, 2),
+              ElementsAre(HasSubstr("1.00 ms are allowed")));
 }
 
 TEST(ValidityTest, AFullThreadIsTooMuchHoweverIdleTheOthers) {
@@ -137,7 +139,7 @@ TEST(ValidityTest, AStepOfNothingSaysNothing) {
   step.duration = Seconds(2.5);
 
   EXPECT_THAT(WhyInvalid(step, 2),
-              ElementsAre(AllOf(HasSubstr("in 2.5 s"),
+              ElementsAre(AllOf(HasSubstr("in 2.50 s"),
                                 HasSubstr("longer --duration"))));
 }
 
