@@ -13,20 +13,22 @@
 namespace attention::load {
 namespace {
 
-// The 97.5 % quantile of Student's t for 1 to 30 degrees of freedom:
-// NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2.
+// The quantiles of Student's t, for 1 to 30 degrees of freedom, beyond which
+// one of three intervals of 95 % together may be on either side: 1 - 0.025 / 3
+// (Bonferroni; with two decimals in Dunn, Multiple Comparisons among Means,
+// 1961).
 constexpr std::array<double, 30> kStudentQuantiles = {
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
-    2.201,  2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
-    2.080,  2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042};
+    38.188, 7.649, 4.857, 3.961, 3.534, 3.287, 3.128, 3.016, 2.933, 2.870,
+    2.820,  2.779, 2.746, 2.718, 2.694, 2.673, 2.655, 2.639, 2.625, 2.613,
+    2.601,  2.591, 2.582, 2.574, 2.566, 2.559, 2.552, 2.546, 2.541, 2.536};
 
 double StudentQuantile(std::size_t degrees) {
   if (degrees <= kStudentQuantiles.size()) {
     return kStudentQuantiles[degrees - 1];
   }
   // From the normal quantile z by the expansion in 1 / degrees (Abramowitz and
-  // Stegun, 26.7.5), good to 1e-4 here.
-  constexpr double kZ = 1.959964;
+  // Stegun, 26.7.5), good to 3e-4 here.
+  constexpr double kZ = 2.393980;
   constexpr double kZ3 = kZ * kZ * kZ;
   constexpr double kFirst = (kZ3 + kZ) / 4;
   constexpr double kSecond = (5 * kZ3 * kZ * kZ + 16 * kZ3 + 3 * kZ) / 96;

@@ -19,8 +19,10 @@ namespace attention::load {
 absl::StatusOr<Comparison> RunComparison(const Trial& trial, int rounds,
                                          Measure a, Measure b);
 
-// Geometric mean of b[i] / a[i] and its 95 % confidence interval by Student's t
-// over the logarithms. REQUIRES: as many of both, at least 2, all positive.
+// Geometric mean of b[i] / a[i] and its confidence interval by Student's t over
+// the logarithms: one of three that hold together with 95 % confidence, so that
+// of 20 comparisons of equals one finds a difference in any of them. REQUIRES:
+// as many of both, at least 2, all positive.
 Ratio RatioOf(const std::string& name, const std::vector<double>& a,
               const std::vector<double>& b);
 

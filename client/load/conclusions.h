@@ -78,7 +78,7 @@ std::string RecoveryText(const Overload& overload);
 enum class Effect : std::uint8_t { kNone, kBetter, kWorse };
 Effect EffectOf(const Ratio& ratio);
 
-// Its 95 % confidence interval: "0.65 to 0.75".
+// "0.65 to 0.75".
 std::string IntervalText(const Ratio& ratio);
 
 // A sentence: "p99: new is faster than old, 0.70 times (0.65 to 0.75)."

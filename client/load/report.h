@@ -51,7 +51,8 @@ struct Sweep {
   std::vector<double> skipped_overloads{};
 };
 
-// A ratio B / A over the rounds: geometric mean and 95 % confidence interval.
+// A ratio B / A over the rounds: geometric mean and an interval that holds with
+// 95 % confidence together with those of the two others.
 struct Ratio {
   std::string name{};  // "answered/s", "p50", "p99"
   double mean = 1;
