@@ -29,12 +29,12 @@ to start, so that a request which had to wait for others in the client is as
 late as its user would have found it. <em>From the sending</em> is what a client
 sees that waits for answers before it goes on; the gap between the two is what
 such a client hides.</p>
-<p><strong>Refused</strong> requests were shed by the server
-(RESOURCE_EXHAUSTED), <strong>expired</strong> ones had no answer before their
-deadline, <strong>dropped</strong> ones were never sent because too many were
-in flight. The rate of the <strong>answered</strong> is that at which answers
-came, also those to requests of before. The <strong>knee</strong> is the highest
-load that held the objectives.</p>
+<p><strong>Refused</strong> requests were shed by the server, which had no room
+for them, <strong>expired</strong> ones had no answer before their deadline,
+<strong>dropped</strong> ones were never sent because too many were in flight.
+The rate of the <strong>answered</strong> is that at which answers came, also
+those to requests of before. The <strong>knee</strong> is the highest load that
+held the objectives.</p>
 )html";
 
 std::string Card(const std::string& html) {

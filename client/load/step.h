@@ -30,8 +30,8 @@ struct Load {
 // How a request ended.
 enum class Ending : std::uint8_t {
   kAnswered,
-  kRefused,  // RESOURCE_EXHAUSTED: the server sheds load
-  kExpired,  // DEADLINE_EXCEEDED
+  kRefused,  // the server sheds load
+  kExpired,  // it was late for the deadline
   kFailed,   // everything else, lost connections and broken answers included
 };
 inline constexpr int kEndings = 4;

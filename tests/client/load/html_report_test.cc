@@ -147,6 +147,18 @@ const std::function<void(Report&, const std::string&)> kForeignTexts[] = {
     },
 };
 
+// RESOURCE_EXHAUSTED, UNAVAILABLE or no code at all, as the protocol has it.
+TEST(HtmlReportTest, ExplainsRefusalsWithoutTheCodeOfOneProtocol) {
+  Report report = StepReport();
+  report.protocol = "oip";
+  report.step->messages = {{"UNAVAILABLE: queue: 1 requests wait", 12}};
+  const std::string html = HtmlReport(report);
+
+  EXPECT_THAT(html, HasSubstr("requests were shed by the server, which had no "
+                              "room"));
+  EXPECT_THAT(html, Not(HasSubstr("RESOURCE_EXHAUSTED")));
+}
+
 TEST(HtmlReportTest, ForeignTextIsNeverMarkup) {
   for (const auto& put : kForeignTexts) {
     Report report = StepReport();
