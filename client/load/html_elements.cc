@@ -14,7 +14,7 @@ std::string HtmlText(absl::string_view text) {
                                     {"'", "&#39;"}});
 }
 
-std::string ToHtml(const HtmlTable& table) {
+std::string ToHtml(const ReportTable& table) {
   const std::string caption = HtmlText(table.caption);
   // The focus lets a keyboard scroll it.
   std::string html = absl::StrCat(

@@ -6,22 +6,15 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "client/load/report_table.h"
 
 namespace attention::load {
 
 // Text as HTML and SVG hold it, between elements and in quoted attributes.
 std::string HtmlText(absl::string_view text);
 
-struct HtmlTable {
-  std::string caption{};
-  std::vector<std::string> head{};  // may be empty
-  // The first cell names the row.
-  std::vector<std::vector<std::string>> rows{};
-  int marked_row = -1;  // stands out; -1: none
-};
-
 // Scrolls by itself where the page is too narrow for it.
-std::string ToHtml(const HtmlTable& table);
+std::string ToHtml(const ReportTable& table);
 
 // A figure of a page in large.
 struct HtmlTile {

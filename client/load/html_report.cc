@@ -1,7 +1,6 @@
 // A report as HTML.
 #include "client/load/html_report.h"
 
-#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "client/load/html_elements.h"
 #include "client/load/html_style.h"
 #include "client/load/report_charts.h"
+#include "client/load/report_tables.h"
 
 namespace attention::load {
 namespace {
@@ -51,8 +51,8 @@ std::string Figure(const Chart& chart) {
                       "</figure>\n");
 }
 
-HtmlTable LatencyTable(const std::vector<NamedHistogram>& histograms) {
-  HtmlTable table = {.caption = "Latency", .head = {"percentile"}};
+ReportTable LatencyTable(const std::vector<NamedHistogram>& histograms) {
+  ReportTable table = {.caption = "Latency", .head = {"percentile"}};
   std::vector<const Histogram*> shown;
   for (const NamedHistogram& named : histograms) {
     if (named.histogram->count() > 0) {
@@ -68,48 +68,6 @@ HtmlTable LatencyTable(const std::vector<NamedHistogram>& histograms) {
     }
   }
   return table;
-}
-
-HtmlTable EndingTable(const Step& step) {
-  HtmlTable table = {.caption = "How requests ended",
-                     .head = {"", "requests", "rate", "share", "p50", "p99"}};
-  const auto add = [&](const std::string& name, std::int64_t count,
-                       const Histogram* latency) {
-    const auto part = static_cast<double>(count);
-    const auto offered = static_cast<double>(step.offered);
-    const bool is_answered = latency == &step.Latency(Ending::kAnswered);
-    table.rows.push_back(
-        {name, CountText(count),
-         RateText(is_answered ? step.AnsweredRate()
-                              : part / step.duration.count()),
-         PercentText(offered == 0 ? 0 : part / offered),
-         latency == nullptr ? "" : PercentileText(*latency, 50),
-         latency == nullptr ? "" : PercentileText(*latency, 99)});
-  };
-  add("offered", step.offered, nullptr);
-  add("answered", step.Ended(Ending::kAnswered),
-      &step.Latency(Ending::kAnswered));
-  add("refused", step.Ended(Ending::kRefused), &step.Latency(Ending::kRefused));
-  add("expired", step.Ended(Ending::kExpired), &step.Latency(Ending::kExpired));
-  add("failed", step.Ended(Ending::kFailed), &step.Latency(Ending::kFailed));
-  add("dropped", step.dropped, nullptr);
-  return table;
-}
-
-HtmlTable ThroughputTable(const Step& step) {
-  const auto per_second = [&](std::int64_t amount) {
-    return static_cast<double>(amount) / step.duration.count();
-  };
-  return {
-      .caption = "Throughput and client",
-      .rows = {
-          {"requests answered", RateText(step.AnsweredRate())},
-          {"tokens answered", RateText(per_second(step.tokens_answered))},
-          {"sent", absl::StrCat(BytesText(per_second(step.bytes_sent)), "/s")},
-          {"received",
-           absl::StrCat(BytesText(per_second(step.bytes_received)), "/s")},
-          {"client CPU", absl::StrFormat("%.2f cores", step.client_cores)},
-          {"send lag p99", PercentileText(step.send_lag, 99)}}};
 }
 
 std::string StepHtml(const Step& step, Limit limit) {
@@ -133,44 +91,6 @@ std::string StepHtml(const Step& step, Limit limit) {
   return Grid(html);
 }
 
-HtmlTable StepsTable(const Sweep& sweep) {
-  HtmlTable table = {.caption = "All loads that were tried",
-                     .head = {"load", "offered", "answered", "errors", "p50",
-                              "p99", "p99.9", ""}};
-  for (const int i : StepsByRate(sweep)) {
-    const Step& step = sweep.steps[static_cast<std::size_t>(i)];
-    const Histogram& answered = step.Latency(Ending::kAnswered);
-    const bool is_knee = i == sweep.knee;
-    if (is_knee) {
-      table.marked_row = static_cast<int>(table.rows.size());
-    }
-    table.rows.push_back(
-        {ShortLoadText(step.load), RateText(step.OfferedRate()),
-         RateText(step.AnsweredRate()), PercentText(step.ErrorShare()),
-         PercentileText(answered, 50), PercentileText(answered, 99),
-         PercentileText(answered, 99.9), is_knee ? "knee" : ""});
-  }
-  return table;
-}
-
-HtmlTable OverloadTable(const std::vector<Overload>& overloads) {
-  HtmlTable table = {.caption = "Past the knee",
-                     .head = {"load", "offered", "goodput", "refused",
-                              "refusal p50", "refusal p99", "recovery"}};
-  for (const Overload& overload : overloads) {
-    const Step& step = overload.step;
-    const Histogram& refused = step.Latency(Ending::kRefused);
-    const auto refusals = static_cast<double>(step.Ended(Ending::kRefused));
-    table.rows.push_back(
-        {absl::StrCat(NumberText(overload.factor), " x the knee"),
-         RateText(step.OfferedRate()), RateText(overload.goodput),
-         RateText(refusals / step.duration.count()),
-         PercentileText(refused, 50), PercentileText(refused, 99),
-         RecoveryText(overload)});
-  }
-  return table;
-}
-
 std::string SweepHtml(const Sweep& sweep, const Step* knee, Limit limit) {
   if (sweep.steps.empty()) {
     return "";
@@ -178,7 +98,7 @@ std::string SweepHtml(const Sweep& sweep, const Step* knee, Limit limit) {
   std::string html = Grid(absl::StrCat(Figure(ThroughputChart(sweep, limit)),
                                        Figure(LoadLatencyChart(sweep, limit))));
   absl::StrAppend(&html, "<div class=\"stack\">\n",
-                  Card(ToHtml(StepsTable(sweep))));
+                  Card(ToHtml(LoadTable(sweep))));
   if (!sweep.overloads.empty()) {
     absl::StrAppend(&html, Card(ToHtml(OverloadTable(sweep.overloads))));
   }
@@ -203,58 +123,30 @@ Histogram Merged(const std::vector<Step>& steps) {
   return sum;
 }
 
-HtmlTable TurnsTable(const Comparison& comparison) {
-  HtmlTable table = {
-      .caption = "Turn by turn",
-      .head = {"target", "load", "answered", "errors", "p50", "p99", "p99.9"}};
-  const std::size_t rounds =
-      std::max(comparison.steps_a.size(), comparison.steps_b.size());
-  const auto add = [&](const char* target, const std::vector<Step>& steps,
-                       std::size_t turn) {
-    if (turn < steps.size()) {
-      const Step& step = steps[turn];
-      const Histogram& answered = step.Latency(Ending::kAnswered);
-      table.rows.push_back(
-          {absl::StrCat(target, ", turn ", turn + 1), ShortLoadText(step.load),
-           RateText(step.AnsweredRate()), PercentText(step.ErrorShare()),
-           PercentileText(answered, 50), PercentileText(answered, 99),
-           PercentileText(answered, 99.9)});
-    }
-  };
-  for (std::size_t turn = 0; turn < rounds; ++turn) {
-    add("A", comparison.steps_a, turn);
-    add("B", comparison.steps_b, turn);
-  }
-  return table;
-}
-
 std::string ComparisonHtml(const Comparison& comparison, Limit limit) {
   const Histogram a = Merged(comparison.steps_a);
   const Histogram b = Merged(comparison.steps_b);
   const std::vector<NamedHistogram> both = {{"A", &a}, {"B", &b}};
-  HtmlTable verdicts = {.caption = "What the ratios show",
-                        .head = {"", "ratio", "95 % interval"}};
   std::string sentences;
   for (const Ratio& ratio : comparison.ratios) {
-    verdicts.rows.push_back(
-        {ratio.name, RatioText(ratio.mean), IntervalText(ratio)});
     absl::StrAppend(&sentences, "<p>", HtmlText(Verdict(comparison, ratio)),
                     "</p>\n");
   }
   std::string html;
   if (!comparison.ratios.empty()) {
-    absl::StrAppend(&html,
-                    "<figure class=\"card\">\n<h3>Ratios B / A with their 95 % "
-                    "intervals</h3>\n",
-                    ForestSvg(comparison), "</figure>\n",
-                    Card(absl::StrCat(ToHtml(verdicts), sentences)));
+    absl::StrAppend(
+        &html,
+        "<figure class=\"card\">\n<h3>Ratios B / A with their 95 % "
+        "intervals</h3>\n",
+        ForestSvg(comparison), "</figure>\n",
+        Card(absl::StrCat(ToHtml(RatioTable(comparison)), sentences)));
   }
   absl::StrAppend(&html,
                   Figure(PercentileChart("Latency of the answered, all turns",
                                          both, limit)),
                   Card(ToHtml(LatencyTable(both))));
   return absl::StrCat(Grid(html), "<div class=\"stack\">\n",
-                      Card(ToHtml(TurnsTable(comparison))), "</div>\n");
+                      Card(ToHtml(TurnTable(comparison))), "</div>\n");
 }
 
 void AddStepTiles(const Step& step, std::vector<HtmlTile>& tiles) {
@@ -359,7 +251,7 @@ std::string HeaderHtml(const Report& report) {
 }
 
 std::string EndHtml(const Report& report) {
-  HtmlTable environment = {.caption = "Environment"};
+  ReportTable environment = {.caption = "Environment"};
   environment.rows.push_back({"command", report.command});
   environment.rows.push_back({"protocol", report.protocol});
   for (const auto& [name, value] : report.environment) {
@@ -371,8 +263,8 @@ std::string EndHtml(const Report& report) {
                         "</div>\n", Card(kHowToRead))));
   const auto messages = MessagesOf(report);
   if (!messages.empty()) {
-    HtmlTable table = {.caption = "What was said instead of an answer",
-                       .head = {"times", "message"}};
+    ReportTable table = {.caption = "What was said instead of an answer",
+                         .head = {"times", "message"}};
     for (const auto& [text, count] : messages) {
       table.rows.push_back({CountText(count), text});
     }

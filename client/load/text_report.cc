@@ -1,16 +1,14 @@
 // A report for the terminal.
 #include "client/load/text_report.h"
 
-#include <algorithm>
-#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "client/load/conclusions.h"
 #include "client/load/figure_text.h"
+#include "client/load/report_tables.h"
 #include "client/load/text_table.h"
 
 namespace attention::load {
@@ -20,6 +18,14 @@ using Row = std::vector<std::string>;
 
 constexpr double kPercentiles[] = {50, 90, 95, 99, 99.9, 100};
 
+std::string ToText(const ReportTable& table) {
+  std::vector<Row> rows = table.rows;
+  if (!table.head.empty()) {
+    rows.insert(rows.begin(), table.head);
+  }
+  return absl::StrCat("\n", table.caption, "\n", TextTable(rows));
+}
+
 Row LatencyRow(const std::string& name, const Histogram& histogram) {
   Row row = {name};
   for (const double percent : kPercentiles) {
@@ -28,38 +34,15 @@ Row LatencyRow(const std::string& name, const Histogram& histogram) {
   return row;
 }
 
-std::string RequestsTable(const Step& step) {
-  std::vector<Row> rows = {{"Requests", "", "", "of offered"}};
-  const auto add = [&](const std::string& name, std::int64_t count,
-                       double rate) {
-    const auto offered = static_cast<double>(step.offered);
-    const auto part = static_cast<double>(count);
-    rows.push_back({name, CountText(count), RateText(rate),
-                    PercentText(step.offered == 0 ? 0 : part / offered)});
-  };
-  const auto rate_of = [&](std::int64_t count) {
-    return static_cast<double>(count) / step.duration.count();
-  };
-  add("offered", step.offered, step.OfferedRate());
-  add("answered", step.Ended(Ending::kAnswered), step.AnsweredRate());
-  for (const auto& [name, count] :
-       {std::pair("refused", step.Ended(Ending::kRefused)),
-        std::pair("expired", step.Ended(Ending::kExpired)),
-        std::pair("failed", step.Ended(Ending::kFailed)),
-        std::pair("dropped", step.dropped)}) {
-    add(name, count, rate_of(count));
-  }
-  return TextTable(rows);
-}
-
-std::string LatencyTable(const Step& step) {
-  std::vector<Row> rows = {
-      {"Latency", "p50", "p90", "p95", "p99", "p99.9", "max"},
-      LatencyRow("answered", step.Latency(Ending::kAnswered)),
-      LatencyRow("from sending", step.from_send)};
+ReportTable LatencyTable(const Step& step) {
+  ReportTable table = {
+      .caption = "Latency",
+      .head = {"", "p50", "p90", "p95", "p99", "p99.9", "max"},
+      .rows = {LatencyRow("answered", step.Latency(Ending::kAnswered)),
+               LatencyRow("from sending", step.from_send)}};
   const auto add_if_any = [&](const char* name, const Histogram& histogram) {
     if (histogram.count() > 0) {
-      rows.push_back(LatencyRow(name, histogram));
+      table.rows.push_back(LatencyRow(name, histogram));
     }
   };
   add_if_any("refused", step.Latency(Ending::kRefused));
@@ -68,70 +51,18 @@ std::string LatencyTable(const Step& step) {
   add_if_any("server queue", step.server_queue);
   add_if_any("server compute", step.server_compute);
   add_if_any("send lag", step.send_lag);
-  return TextTable(rows);
+  return table;
 }
 
 std::string StepText(const Step& step) {
-  const double seconds = step.duration.count();
-  const auto per_second = [&](std::int64_t amount) {
-    return static_cast<double>(amount) / seconds;
-  };
-  return absl::StrCat(
-      "\n", RequestsTable(step), "\n", LatencyTable(step), "\n",
-      TextParagraph(
-          "Throughput",
-          absl::StrCat(RateText(step.AnsweredRate()), ", ",
-                       NumberText(per_second(step.tokens_answered)),
-                       " tokens/s, sent ",
-                       BytesText(per_second(step.bytes_sent)), "/s, received ",
-                       BytesText(per_second(step.bytes_received)), "/s")),
-      TextParagraph(
-          "Client",
-          absl::StrFormat("%.2f cores, send lag p99 %s", step.client_cores,
-                          PercentileText(step.send_lag, 99))));
-}
-
-Row SweepRow(const Step& step, const std::string& mark) {
-  const Histogram& answered = step.Latency(Ending::kAnswered);
-  return {ShortLoadText(step.load),
-          RateText(step.OfferedRate()),
-          RateText(step.AnsweredRate()),
-          PercentText(step.ErrorShare()),
-          PercentileText(answered, 50),
-          PercentileText(answered, 99),
-          mark};
-}
-
-std::string StepsTable(const Sweep& sweep) {
-  std::vector<Row> rows = {
-      {"Load", "offered", "answered", "errors", "p50", "p99", ""}};
-  for (const int i : StepsByRate(sweep)) {
-    rows.push_back(SweepRow(sweep.steps[static_cast<std::size_t>(i)],
-                            i == sweep.knee ? "<- knee" : ""));
-  }
-  return TextTable(rows);
-}
-
-std::string OverloadTable(const std::vector<Overload>& overloads) {
-  std::vector<Row> rows = {{"Overload", "offered", "goodput", "refused",
-                            "refusal p50", "p99", "recovery"}};
-  for (const Overload& overload : overloads) {
-    const Step& step = overload.step;
-    const Histogram& refused = step.Latency(Ending::kRefused);
-    const auto refusals = static_cast<double>(step.Ended(Ending::kRefused));
-    rows.push_back({absl::StrCat(NumberText(overload.factor), " x"),
-                    RateText(step.OfferedRate()), RateText(overload.goodput),
-                    RateText(refusals / step.duration.count()),
-                    PercentileText(refused, 50), PercentileText(refused, 99),
-                    RecoveryText(overload)});
-  }
-  return TextTable(rows);
+  return absl::StrCat(ToText(EndingTable(step)), ToText(LatencyTable(step)),
+                      ToText(ThroughputTable(step)));
 }
 
 std::string SweepText(const Sweep& sweep, const Step* knee) {
-  std::string text = absl::StrCat("\n", StepsTable(sweep));
+  std::string text = ToText(LoadTable(sweep));
   if (!sweep.overloads.empty()) {
-    absl::StrAppend(&text, "\n", OverloadTable(sweep.overloads));
+    absl::StrAppend(&text, ToText(OverloadTable(sweep.overloads)));
   }
   if (!sweep.skipped_overloads.empty()) {
     absl::StrAppend(&text, "\n",
@@ -146,37 +77,13 @@ std::string SweepText(const Sweep& sweep, const Step* knee) {
 }
 
 std::string ComparisonText(const Comparison& comparison) {
-  std::vector<Row> turns = {
-      {"Turn", "load", "answered", "errors", "p50", "p99", "p99.9"}};
-  const auto add = [&](const char* target, const std::vector<Step>& steps,
-                       std::size_t turn) {
-    if (turn < steps.size()) {
-      const Step& step = steps[turn];
-      const Histogram& answered = step.Latency(Ending::kAnswered);
-      turns.push_back(
-          {absl::StrCat(target, ", turn ", turn + 1), ShortLoadText(step.load),
-           RateText(step.AnsweredRate()), PercentText(step.ErrorShare()),
-           PercentileText(answered, 50), PercentileText(answered, 99),
-           PercentileText(answered, 99.9)});
-    }
-  };
-  const std::size_t rounds =
-      std::max(comparison.steps_a.size(), comparison.steps_b.size());
-  for (std::size_t turn = 0; turn < rounds; ++turn) {
-    add("A", comparison.steps_a, turn);
-    add("B", comparison.steps_b, turn);
-  }
-  std::string text =
-      absl::StrCat("\n", TextParagraph("A", comparison.a),
-                   TextParagraph("B", comparison.b), "\n", TextTable(turns));
+  std::string text = absl::StrCat("\n", TextParagraph("A", comparison.a),
+                                  TextParagraph("B", comparison.b),
+                                  ToText(TurnTable(comparison)));
   if (comparison.ratios.empty()) {
     return text;
   }
-  std::vector<Row> ratios = {{"B / A", "ratio", "95 % interval", ""}};
-  for (const Ratio& ratio : comparison.ratios) {
-    ratios.push_back({ratio.name, RatioText(ratio.mean), IntervalText(ratio)});
-  }
-  absl::StrAppend(&text, "\n", TextTable(ratios), "\n");
+  absl::StrAppend(&text, ToText(RatioTable(comparison)), "\n");
   for (const Ratio& ratio : comparison.ratios) {
     absl::StrAppend(&text, TextParagraph("", Verdict(comparison, ratio)));
   }

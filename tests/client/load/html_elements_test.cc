@@ -17,7 +17,7 @@ TEST(HtmlElementsTest, TextCannotBecomeMarkup) {
 }
 
 TEST(HtmlElementsTest, TablesNameColumnsAndRows) {
-  const std::string html = ToHtml(HtmlTable{
+  const std::string html = ToHtml(ReportTable{
       .caption = "C", .head = {"", "p50"}, .rows = {{"A", "1"}, {"B", "2"}}});
 
   EXPECT_THAT(html, HasSubstr("<caption>C</caption>"));
@@ -27,17 +27,17 @@ TEST(HtmlElementsTest, TablesNameColumnsAndRows) {
 }
 
 TEST(HtmlElementsTest, OneRowMayStandOut) {
-  EXPECT_THAT(ToHtml(HtmlTable{.rows = {{"A"}, {"B"}}, .marked_row = 1}),
+  EXPECT_THAT(ToHtml(ReportTable{.rows = {{"A"}, {"B"}}, .marked_row = 1}),
               HasSubstr("<tr class=\"marked\"><th scope=\"row\">B</th></tr>"));
 }
 
 TEST(HtmlElementsTest, TablesNeedNoHead) {
-  EXPECT_THAT(ToHtml(HtmlTable{.rows = {{"A"}}}), Not(HasSubstr("<thead>")));
+  EXPECT_THAT(ToHtml(ReportTable{.rows = {{"A"}}}), Not(HasSubstr("<thead>")));
 }
 
 TEST(HtmlElementsTest, CellsAndTilesAreEscaped) {
   const std::string hostile = "\"><script>";
-  EXPECT_THAT(ToHtml(HtmlTable{
+  EXPECT_THAT(ToHtml(ReportTable{
                   .caption = hostile, .head = {hostile}, .rows = {{hostile}}}) +
                   ToHtml(std::vector<HtmlTile>{{hostile, hostile, hostile}}),
               Not(HasSubstr("<script>")));

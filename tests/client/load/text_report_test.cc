@@ -19,6 +19,7 @@
 namespace attention::load {
 namespace {
 
+using ::testing::_;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
@@ -87,10 +88,9 @@ TEST(TextReportTest, CountsHowRequestsEnded) {
   EXPECT_THAT(Row(text, "offered"),
               ElementsAre("10,020", "1,002/s", "100", "%"));
   EXPECT_THAT(Row(text, "answered"),
-              ElementsAre("10,000", "1,000/s", "99.80", "%"));
-  EXPECT_THAT(Row(text, "refused"), ElementsAre("12", "1.2/s", "0.12", "%"));
-  EXPECT_THAT(Row(text, "expired"), ElementsAre("3", "0.3/s", "0.03", "%"));
-  EXPECT_THAT(Row(text, "failed"), ElementsAre("1", "0.1/s", "<0.01", "%"));
+              ElementsAre("10,000", "1,000/s", "99.80", "%", _, "ms", _, "ms"));
+  EXPECT_THAT(Row(text, "expired"),
+              ElementsAre("3", "0.3/s", "0.03", "%", "1.00", "s", "1.00", "s"));
   EXPECT_THAT(Row(text, "dropped"), ElementsAre("4", "0.4/s", "0.04", "%"));
 }
 
@@ -98,8 +98,8 @@ TEST(TextReportTest, ShowsWhatWaitingInTheClientCosts) {
   std::string text = TextReport(StepReport());
   text = text.substr(text.find("Latency"));
 
-  EXPECT_THAT(Row(text, "Latency"),
-              ElementsAre("p50", "p90", "p95", "p99", "p99.9", "max"));
+  EXPECT_THAT(Row(text, "p50"),
+              ElementsAre("p90", "p95", "p99", "p99.9", "max"));
   EXPECT_THAT(
       Milliseconds(text, "answered"),
       ElementsAre(Near(4), Near(6), Near(8), Near(20), Near(80), Near(250)));
@@ -115,9 +115,9 @@ TEST(TextReportTest, ShowsWhatWaitingInTheClientCosts) {
 TEST(TextReportTest, ShowsThroughputAndTheClient) {
   const std::string text = TextReport(StepReport());
 
-  EXPECT_THAT(text, HasSubstr("1,000/s, 15,900 tokens/s, sent 1.50 MB/s, "
-                              "received 1.20 MB/s"));
-  EXPECT_THAT(text, HasSubstr("Client        0.35 cores"));
+  EXPECT_THAT(Row(text, "tokens answered"), ElementsAre("15,900/s"));
+  EXPECT_THAT(Row(text, "received"), ElementsAre("1.20", "MB/s"));
+  EXPECT_THAT(Row(text, "client CPU"), ElementsAre("0.35", "cores"));
   EXPECT_THAT(text, HasSubstr("Verified      50 answers, 0 wrong"));
 }
 
@@ -128,9 +128,8 @@ TEST(TextReportTest, ThroughputIsOfTheAnswersThatCame) {
   const std::string text = TextReport(report);
 
   EXPECT_THAT(text, StartsWith("Result        500 requests/s answered"));
-  EXPECT_THAT(Row(text, "answered"),
-              ElementsAre("10,000", "500/s", "99.80", "%"));
-  EXPECT_THAT(text, HasSubstr("500/s, 15,900 tokens/s"));
+  EXPECT_EQ(Row(text, "answered")[1], "500/s");
+  EXPECT_THAT(Row(text, "requests answered"), ElementsAre("500/s"));
 }
 
 TEST(TextReportTest, SaysWhichObjectivesWereMissed) {
@@ -185,7 +184,7 @@ TEST(TextReportTest, ASweepShowsItsStepsByRateAndTheKnee) {
   EXPECT_THAT(text, StartsWith("Result        Holds 2,828 requests/s"));
   EXPECT_LT(text.find("  2,000/s"), text.find("  2,828/s"));
   EXPECT_LT(text.find("  2,828/s"), text.find("  4,000/s"));
-  EXPECT_THAT(absl::StrJoin(Row(text, "2,828/s"), " "), HasSubstr("<- knee"));
+  EXPECT_THAT(absl::StrJoin(Row(text, "2,828/s"), " "), EndsWith(" knee"));
   EXPECT_THAT(absl::StrJoin(Row(text, "4,000/s"), " "),
               StartsWith("4,000/s 2,900/s 27.50 %"));
   EXPECT_THAT(text, HasSubstr("At the knee   2,828 requests/s"));
