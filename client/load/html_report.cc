@@ -172,7 +172,7 @@ std::vector<HtmlTile> Tiles(const Report& report) {
          absl::StrCat("of ", RateText(step.OfferedRate()), " offered")});
     AddStepTiles(step, tiles);
     tiles.push_back(
-        {"Errors", PercentText(step.ErrorShare()),
+        {"Errors", PercentText(step.ErrorPercent() / 100),
          absl::StrCat(CountText(step.offered - step.Ended(Ending::kAnswered)),
                       " of ", CountText(step.offered))});
   } else if (report.sweep.has_value()) {

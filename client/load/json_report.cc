@@ -95,7 +95,7 @@ Json StepJson(const Step& step) {
     json[kEndingNames[ending]] = step.ended[ending];
     latency[kEndingNames[ending]] = Spectrum(step.latency[ending]);
   }
-  json["error_percent"] = Number(100 * step.ErrorShare());
+  json["error_percent"] = Number(step.ErrorPercent());
   json["offered_per_s"] = Number(step.OfferedRate());
   json["answered_per_s"] = Number(step.AnsweredRate());
   json["tokens_answered"] = step.tokens_answered;

@@ -150,14 +150,9 @@ absl::StatusOr<std::vector<Objective>> ParseObjectives(absl::string_view text) {
 }
 
 double ValueOf(const Objective& objective, const Step& step) {
-  const std::int64_t answered = step.Ended(Ending::kAnswered);
   switch (objective.kind) {
     case Objective::Kind::kErrors:
-      // One division, so that 7 of 1000 are what "0.7%" is read as.
-      return step.offered == 0
-                 ? 0
-                 : 100 * static_cast<double>(step.offered - answered) /
-                       static_cast<double>(step.offered);
+      return step.ErrorPercent();
     case Objective::Kind::kThroughput:
       return step.AnsweredRate();
     case Objective::Kind::kLatency:

@@ -20,7 +20,7 @@ double PerSecond(const Step& step, std::int64_t amount) {
 // Answers a second, what was not answered, and how long answers took.
 std::vector<std::string> AnswerCells(const Step& step) {
   const Histogram& answered = step.Latency(Ending::kAnswered);
-  return {RateText(step.AnsweredRate()), PercentText(step.ErrorShare()),
+  return {RateText(step.AnsweredRate()), PercentText(step.ErrorPercent() / 100),
           PercentileText(answered, 50), PercentileText(answered, 99),
           PercentileText(answered, 99.9)};
 }

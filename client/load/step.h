@@ -100,11 +100,12 @@ struct Step {
   double AnsweredRate() const {
     return static_cast<double>(completed) / duration.count();
   }
-  // Refused, expired, failed and dropped, as a part of the offered.
-  double ErrorShare() const {
+  // Refused, expired, failed and dropped per hundred offered; in one division,
+  // so that 7 of 1000 are what "0.7%" is read as.
+  double ErrorPercent() const {
     return offered == 0
                ? 0
-               : static_cast<double>(offered - Ended(Ending::kAnswered)) /
+               : 100 * static_cast<double>(offered - Ended(Ending::kAnswered)) /
                      static_cast<double>(offered);
   }
 };

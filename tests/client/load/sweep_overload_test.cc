@@ -61,7 +61,7 @@ TEST(SweepOverloadTest, RecoveryTakesAsLongAsTheBacklog) {
     EXPECT_EQ(overload.goodput, 0) << "all wait behind the warm-up's backlog";
     // Past the knee the capacity is answered, not what is offered.
     EXPECT_NEAR(overload.step.AnsweredRate(), 1000, 1);
-    EXPECT_EQ(overload.step.ErrorShare(), 0);
+    EXPECT_EQ(overload.step.ErrorPercent(), 0);
   }
 }
 
