@@ -52,33 +52,6 @@ const char* BeyondText(Sweep::Limit limit) {
   return "";
 }
 
-std::string HeadlineOf(const Sweep& sweep,
-                       const std::vector<ObjectiveResult>& objectives) {
-  if (sweep.steps.empty()) {
-    return "No load was tried";
-  }
-  if (sweep.knee < 0 && sweep.limit == Sweep::Limit::kClient) {
-    return "Every load that was tried was too much for the client";
-  }
-  std::vector<std::string> promised;
-  promised.reserve(objectives.size());
-  for (const ObjectiveResult& result : objectives) {
-    promised.push_back(result.objective.ToString());
-  }
-  const std::string at = absl::StrCat(promised.empty() ? "" : " at ",
-                                      absl::StrJoin(promised, ", "));
-  if (sweep.knee < 0) {
-    return absl::StrCat(
-        "Holds less than ",
-        NumberText(StepOf(sweep, StepsByRate(sweep).front()).load.rate),
-        " requests/s", at);
-  }
-  return absl::StrCat(
-      sweep.limit == Sweep::Limit::kServer ? "Holds " : "Holds at least ",
-      NumberText(StepOf(sweep, sweep.knee).load.rate), " requests/s", at,
-      BeyondText(sweep.limit));
-}
-
 std::span<const Overload> OverloadsOf(const Report& report) {
   return report.sweep.has_value() ? std::span(report.sweep->overloads)
                                   : std::span<const Overload>();
@@ -194,13 +167,40 @@ std::vector<int> StepsByRate(const Sweep& sweep) {
 
 std::string Headline(const Report& report) {
   if (report.sweep.has_value()) {
-    return HeadlineOf(*report.sweep, report.objectives);
+    return Headline(*report.sweep, report.objectives);
   }
   if (report.comparison.has_value()) {
     return HeadlineOf(*report.comparison);
   }
   return report.step.has_value() ? HeadlineOf(*report.step)
                                  : "Nothing was measured";
+}
+
+std::string Headline(const Sweep& sweep,
+                     const std::vector<ObjectiveResult>& objectives) {
+  if (sweep.steps.empty()) {
+    return "No load was tried";
+  }
+  if (sweep.knee < 0 && sweep.limit == Sweep::Limit::kClient) {
+    return "Every load that was tried was too much for the client";
+  }
+  std::vector<std::string> promised;
+  promised.reserve(objectives.size());
+  for (const ObjectiveResult& result : objectives) {
+    promised.push_back(result.objective.ToString());
+  }
+  const std::string at = absl::StrCat(promised.empty() ? "" : " at ",
+                                      absl::StrJoin(promised, ", "));
+  if (sweep.knee < 0) {
+    return absl::StrCat(
+        "Holds less than ",
+        NumberText(StepOf(sweep, StepsByRate(sweep).front()).load.rate),
+        " requests/s", at);
+  }
+  return absl::StrCat(
+      sweep.limit == Sweep::Limit::kServer ? "Holds " : "Holds at least ",
+      NumberText(StepOf(sweep, sweep.knee).load.rate), " requests/s", at,
+      BeyondText(sweep.limit));
 }
 
 std::vector<std::string> InvalidReasons(const Report& report) {

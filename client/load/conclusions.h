@@ -39,6 +39,10 @@ std::vector<int> StepsByRate(const Sweep& sweep);
 // One line, the answer to what the run was for.
 std::string Headline(const Report& report);
 
+// That of a sweep for these objectives.
+std::string Headline(const Sweep& sweep,
+                     const std::vector<ObjectiveResult>& objectives);
+
 // Why figures cannot be trusted, with the name of the step when there are
 // several; empty when they can.
 std::vector<std::string> InvalidReasons(const Report& report);

@@ -225,7 +225,7 @@ Chart ThroughputChart(const Sweep& sweep,
   }
   Chart chart = {.id = "throughput",
                  .title = "Throughput against offered load",
-                 .description = Headline({.sweep = sweep}),
+                 .description = Headline(sweep, {}),
                  .x = LinearAxis("offered requests/s", most_offered),
                  .y = LinearAxis("answered/s", most_answered * 1.05)};
   const double corner = std::min(chart.x.high, chart.y.high);
