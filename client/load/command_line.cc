@@ -13,6 +13,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "client/load/invalid_argument.h"
 #include "core/base/status_macros.h"
 
 namespace attention::load {
@@ -244,11 +245,6 @@ void AddCommands(CLI::App& app, RawFlags& raw, CommandLine& line) {
   compare->add_option("--rounds", line.rounds, "Of A and B")
       ->check(CLI::Range(2, 1000))
       ->option_text("N [5]");
-}
-
-template <typename... Parts>
-absl::Status Invalid(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat(parts...));
 }
 
 absl::StatusOr<std::string> ReadFile(const char* flag,

@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/cli/attend_input.h"
 #include "client/cli/tensor_convert.h"
+#include "client/load/invalid_argument.h"
 #include "core/attention/reference.h"
 #include "core/base/status_macros.h"
 
@@ -16,11 +16,6 @@ namespace {
 
 // The reference computes all attn_weights of a sequence, wanted or not.
 constexpr std::int64_t kMaxWeightsBytes = std::int64_t{1} << 30;
-
-template <typename... Parts>
-absl::Status Invalid(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat(parts...));
-}
 
 // Of a token, the last axis or, for `sdpa`, the last two.
 std::int64_t RowWidth(const Tensor& tensor, const Model* model) {

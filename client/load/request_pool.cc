@@ -14,6 +14,7 @@
 #include "client/cli/demo_embeddings.h"
 #include "client/cli/tensor_convert.h"
 #include "client/load/draws.h"
+#include "client/load/invalid_argument.h"
 #include "client/load/length_draw.h"
 #include "core/base/status_macros.h"
 #include "core/model/model_registry.h"
@@ -41,11 +42,6 @@ struct Recipe {
   std::vector<std::int64_t> value_axes{};
   LengthDraw lengths;
 };
-
-template <typename... Parts>
-absl::Status Invalid(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat(parts...));
-}
 
 // Elements of a row; 1 for no axes.
 std::int64_t Width(const std::vector<std::int64_t>& axes) {
