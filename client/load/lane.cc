@@ -49,7 +49,10 @@ Lane::Lane(const RunSetup& setup, int index, const std::vector<Trial>& trials)
 }
 
 Lane::~Lane() {
-  Wait();
+  if (sender_.joinable()) {
+    FinishSending();
+    Land(SteadyClock::now());
+  }
   queue_.Shutdown();
   if (receiver_.joinable()) receiver_.join();
 }
@@ -71,19 +74,20 @@ void Lane::Start(SteadyClock::time_point start) {
   sender_ = std::thread([this] { SendAll(); });
 }
 
-void Lane::Wait() {
-  if (!sender_.joinable()) return;
+void Lane::FinishSending() {
   {
     const MutexLock lock(mutex_);
     may_leave_ = true;
     changed_.notify_all();
   }
   sender_.join();
-  const auto last_deadline = SteadyClock::now() + setup_.default_deadline;
+}
+
+void Lane::Land(SteadyClock::time_point deadline) {
   const auto nothing_flies = [this] { return in_flight_ == 0; };
   {
     const MutexLock lock(mutex_);
-    changed_.wait_until(mutex_, last_deadline, nothing_flies);
+    changed_.wait_until(mutex_, deadline, nothing_flies);
   }
   caller_->Finish();
   const MutexLock lock(mutex_);
@@ -169,7 +173,7 @@ void Lane::OnLanded(const Flight& flight, Landing& landing) {
   const PreparedRequest& request = setup_.requests[flight.request];
   const bool is_closed =
       trials_[flight.trial].load.arrivals == Arrivals::kClosed;
-  // Before it is counted, so that Wait does not see an empty sky.
+  // Before it is counted, so that Land does not see an empty sky.
   if (is_closed && landing.ended < EndOf(flight.trial)) {
     SendNext(flight.trial, SteadyClock::now());
   }

@@ -53,17 +53,21 @@ class Lane {
   // Once; the first trial begins at `start`.
   void Start(SteadyClock::time_point start);
 
-  // Returns when all requests have been sent and have landed.
-  void Wait();
+  // Returns when all requests have been sent.
+  void FinishSending();
 
-  // After Wait: one for each trial.
+  // Then: returns when all requests have landed. From `deadline` on those
+  // without a deadline of their own are cancelled.
+  void Land(SteadyClock::time_point deadline);
+
+  // After Land: one for each trial.
   std::vector<TrialRecord>& records() { return records_; }
 
   // What landed since the last call, added to `progress`.
   void AddProgress(Progress& progress);
 
   // CPU time of the thread that sends and of the one that receives. Between
-  // Start and Wait.
+  // Start and FinishSending.
   std::array<Seconds, 2> ThreadTimes();
 
  private:
@@ -89,7 +93,7 @@ class Lane {
   bool may_leave_ ABSL_GUARDED_BY(mutex_) = false;
   // Draws requests from the pool.
   std::mt19937_64 random_ ABSL_GUARDED_BY(mutex_);
-  std::vector<TrialRecord> records_;  // guarded until Wait returns
+  std::vector<TrialRecord> records_;  // guarded until Land returns
   std::int64_t progress_ended_[kEndings] ABSL_GUARDED_BY(mutex_) = {};
   Histogram progress_latency_ ABSL_GUARDED_BY(mutex_);
 

@@ -30,6 +30,16 @@ Seconds CpuTimeOfProcess() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
+// How long the last request may be under way.
+std::chrono::milliseconds LongestDeadline(const RunSetup& setup) {
+  std::chrono::milliseconds longest{0};
+  for (const PreparedRequest& request : setup.requests) {
+    longest =
+        std::max(longest, request.deadline.value_or(setup.default_deadline));
+  }
+  return longest;
+}
+
 struct CpuTimes {
   Seconds process{0};
   std::vector<Seconds> threads{};  // of all lanes
@@ -58,8 +68,8 @@ class Run {
       WatchUntil(now_ + ToClock(trial.duration));
       cpu.emplace_back(std::move(before), ReadCpu());
     }
+    Land();
     std::vector<Step> steps;
-    for (const auto& lane : lanes_) lane->Wait();
     for (std::size_t t = 0; t < trials_.size(); ++t) {
       for (const auto& lane : lanes_) {
         if (lane != lanes_.front()) {
@@ -106,6 +116,13 @@ class Run {
       setup_.deployment.RefreshHealth();
       if (now_ - shown_ >= kProgressPeriod) Show();
     }
+  }
+
+  // The same time for all lanes, or each would be given one after the other.
+  void Land() {
+    for (const auto& lane : lanes_) lane->FinishSending();
+    const auto deadline = SteadyClock::now() + LongestDeadline(setup_);
+    for (const auto& lane : lanes_) lane->Land(deadline);
   }
 
   void Show() {

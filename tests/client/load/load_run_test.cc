@@ -310,6 +310,36 @@ TEST_F(LoadRunTest, AStreamThatIsNeverAnsweredExpires) {
   EXPECT_EQ(step.Ended(Ending::kExpired), 10);
 }
 
+TEST_F(LoadRunTest, ARequestOnAStreamHasTheTimeThatItsWorkloadGives) {
+  Start({.script = [](int) {
+    return TimedService::Behaviour{.delay = milliseconds(600)};
+  }});
+  for (PreparedRequest& request : requests_) {
+    request.deadline = std::chrono::seconds(20);
+  }
+  RunSetup setup = SetupOf();
+  setup.streams = 1;
+  setup.default_deadline = milliseconds(100);
+  const Step step = Run(
+      setup, {.load = {Arrivals::kConstant, 20, 0}, .duration = Seconds(0.5)});
+  EXPECT_EQ(step.Ended(Ending::kAnswered), 10);
+}
+
+TEST_F(LoadRunTest, LanesWaitTogetherForStreamsThatAreNeverAnswered) {
+  Start({.script = [](int) {
+    return TimedService::Behaviour{.delay = std::chrono::seconds(60)};
+  }});
+  RunSetup setup = SetupOf();
+  setup.streams = 1;
+  setup.lanes = 3;
+  setup.default_deadline = std::chrono::seconds(2);
+  const Step step = Run(
+      setup, {.load = {Arrivals::kConstant, 30, 0}, .duration = Seconds(0.5)});
+  EXPECT_EQ(step.Ended(Ending::kExpired), 15);
+  // A second one would begin when the first deadline is over.
+  EXPECT_LT(Ms(step.Latency(Ending::kExpired).max()), 2 * 2000);
+}
+
 TEST_F(LoadRunTest, AnAnswerThatComesTooLateOnAStreamHasExpired) {
   Start({.script = [](int call) {
     return TimedService::Behaviour{.delay =
