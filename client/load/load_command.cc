@@ -85,6 +85,7 @@ class Bench {
         bench->requests_,
         PrepareRequests(workload, *models, kMaxPoolBytes, protocol));
     bench->info_ = bench->deployment_->GetServerInfo();
+    ATTENTION_RETURN_IF_ERROR(bench->CheckConcurrency());
     if (line.verify_share > 0) {
       ATTENTION_ASSIGN_OR_RETURN(Verifier verifier,
                                  Verifier::Create(line.weights));
@@ -115,15 +116,9 @@ class Bench {
     };
   }
 
-  // What is more than a server reads of its streams would wait in gRPC, unseen.
   std::int64_t MaxInFlight() const {
-    if (line_.streams == 0 || !info_.ok() || info_->max_stream_requests <= 0) {
-      return line_.max_in_flight;
-    }
-    const std::int64_t streams = std::int64_t{line_.streams} * line_.threads;
-    return info_->max_stream_requests > line_.max_in_flight / streams
-               ? line_.max_in_flight
-               : streams * info_->max_stream_requests;
+    return std::min(line_.max_in_flight,
+                    MaxOnStreams().value_or(line_.max_in_flight));
   }
 
   // "0.1.0, AMD EPYC, avx512_core (oneDNN 2.6.3), 2 workers"
@@ -137,6 +132,30 @@ class Bench {
   Bench(const CommandLine& line, const Protocol& protocol,
         ProgressDisplay& display)
       : line_(line), protocol_(protocol), display_(display) {}
+
+  // What the server reads of all streams together and has not answered; more
+  // would wait in gRPC, unseen. None without streams or such a limit.
+  std::optional<std::int64_t> MaxOnStreams() const {
+    constexpr std::int64_t kMany = 1'000'000;
+    if (line_.streams == 0 || !info_.ok() || info_->max_stream_requests <= 0) {
+      return std::nullopt;
+    }
+    return std::min(info_->max_stream_requests, kMany) * line_.streams *
+           line_.threads;
+  }
+
+  absl::Status CheckConcurrency() const {
+    const std::optional<std::int64_t> most = MaxOnStreams();
+    if (line_.load.arrivals != Arrivals::kClosed || !most.has_value() ||
+        line_.load.concurrency <= *most) {
+      return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--concurrency is ", line_.load.concurrency, ", must be at most ",
+        *most, " on streams: --streams ", line_.streams, " times --threads ",
+        line_.threads, " times the server's max_stream_requests, ",
+        info_->max_stream_requests, "; raise --streams"));
+  }
 
   const CommandLine& line_;
   const Protocol& protocol_;

@@ -299,6 +299,26 @@ TEST(LoadCommandTest, TheRealServersAnswersAreVerified) {
   }
 }
 
+// The others would wait in the client and count as the server's.
+TEST(LoadCommandTest, AClosedLoopHasNoMoreRequestsThanItsStreamsCarry) {
+  ServerProcess server({"--demo-model", "--host=127.0.0.1", "--grpc-port=0",
+                        "--http-port=-1", "--metrics-port=-1"});
+  const std::string target = server.WaitForAddress();
+  ASSERT_NE(target, "") << server.log();
+  const std::string run =
+      "run --quiet --duration 0.2 --warm-up 0 --streams 1 --threads 2"
+      " --target " +
+      target + SmallRequests() + " --concurrency ";
+  const CommandResult most = Load(run + "64");
+  EXPECT_TRUE(EndedWith(0, most)) << most.out << most.err;
+  const CommandResult more = Load(run + "65");
+  EXPECT_EQ(more.exit_code, 2) << more.out;
+  EXPECT_EQ(more.err,
+            "attention-load: --concurrency is 65, must be at most 64 on "
+            "streams: --streams 1 times --threads 2 times the server's "
+            "max_stream_requests, 32; raise --streams\n");
+}
+
 // All that a request of the Open Inference Protocol can say, call by call and
 // on a stream.
 TEST(LoadCommandTest, TheOpenInferenceProtocolsAnswersAreVerified) {
