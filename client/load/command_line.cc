@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/load/invalid_argument.h"
@@ -58,6 +59,20 @@ struct RawFlags {
   std::vector<std::string> weights{};
 };
 
+// CLI::Range takes nan, which is neither less than the one nor more than the
+// other.
+CLI::Validator Between(double lowest, double highest) {
+  return {[lowest, highest](const std::string& text) -> std::string {
+            double value = 0;
+            const bool is_in_range = absl::SimpleAtod(text, &value) &&
+                                     value >= lowest && value <= highest;
+            return is_in_range ? ""
+                               : absl::StrCat(text, " is not a number from ",
+                                              lowest, " to ", highest);
+          },
+          ""};
+}
+
 void AddTargetFlags(CLI::App& app, RawFlags& raw, CommandLine& line) {
   const std::string group = "Servers";
   app.add_option("--target", raw.targets,
@@ -81,7 +96,7 @@ void AddTargetFlags(CLI::App& app, RawFlags& raw, CommandLine& line) {
       ->group(group);
   app.add_option("--connect-timeout", line.connect_s,
                  "How long to wait for all of them to serve")
-      ->check(CLI::Range(0.001, 3600.0))
+      ->check(Between(0.001, 3600.0))
       ->option_text("SECONDS [5]")
       ->group(group);
   app.add_option("--streams", line.streams,
@@ -125,13 +140,13 @@ void AddRequestFlags(CLI::App& app, RawFlags& raw, CommandLine& line) {
       ->group(group);
   app.add_option("--timeout", line.timeout_s,
                  "Deadline of requests that the workload gives none")
-      ->check(CLI::Range(0.001, kDay))
+      ->check(Between(0.001, kDay))
       ->option_text("SECONDS [10]")
       ->group(group);
   app.add_option("--verify", line.verify_share,
                  "Share of the answers to compare with the double-precision "
                  "reference, after each step")
-      ->check(CLI::Range(0.0, 1.0))
+      ->check(Between(0.0, 1.0))
       ->option_text("SHARE [0]")
       ->group(group);
   app.add_option("--weights", raw.weights,
@@ -144,12 +159,12 @@ void AddRequestFlags(CLI::App& app, RawFlags& raw, CommandLine& line) {
 void AddMeasuringFlags(CLI::App& app, RawFlags& raw, CommandLine& line) {
   const std::string group = "Measuring";
   app.add_option("--duration", line.duration_s, "Of each step")
-      ->check(CLI::Range(0.1, 3600.0))
+      ->check(Between(0.1, 3600.0))
       ->option_text("SECONDS [10]")
       ->group(group);
   app.add_option("--warm-up", line.warm_up_s,
                  "Before each step, at its load; not counted")
-      ->check(CLI::Range(0.0, 3600.0))
+      ->check(Between(0.0, 3600.0))
       ->option_text("SECONDS [1]")
       ->group(group);
   app.add_option("--slo", raw.slo,
@@ -199,7 +214,7 @@ void AddLoad(CLI::App* command, RawFlags& raw) {
       command
           ->add_option("--rate", raw.rate,
                        "Open loop: requests a second, whatever the server does")
-          ->check(CLI::Range(0.001, 1e7))
+          ->check(Between(0.001, 1e7))
           ->option_text("N [100]");
   command
       ->add_option("--concurrency", raw.concurrency,
@@ -216,20 +231,20 @@ void AddCommands(CLI::App& app, RawFlags& raw, CommandLine& line) {
       "sweep", "Finds the knee: the highest rate that holds the objectives");
   AddArrivals(sweep, raw);
   sweep->add_option("--first-rate", line.first_rate, "Where it begins")
-      ->check(CLI::Range(0.01, 1e7))
+      ->check(Between(0.01, 1e7))
       ->option_text("N [10]");
   sweep->add_option("--max-rate", line.max_rate, "Where it ends at the latest")
-      ->check(CLI::Range(0.01, 1e7))
+      ->check(Between(0.01, 1e7))
       ->option_text("N [1000000]");
   sweep
       ->add_option("--resolution", line.resolution,
                    "Factor between the rates around the knee")
-      ->check(CLI::Range(1.001, 2.0))
+      ->check(Between(1.001, 2.0))
       ->option_text("N [1.05]");
   sweep
       ->add_option("--recovery", line.recovery_s,
                    "How long 0.8 of the knee is offered after each overload")
-      ->check(CLI::Range(0.25, 600.0))
+      ->check(Between(0.25, 600.0))
       ->option_text("SECONDS [10]");
   CLI::App* compare = app.add_subcommand(
       "compare", "Measures two deployments, A B A B, and their ratios");

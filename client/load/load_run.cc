@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -176,8 +177,10 @@ absl::Status Check(const RunSetup& setup, const std::vector<Trial>& trials) {
       return absl::InvalidArgumentError(is_closed ? "concurrency is below 1"
                                                   : "the rate is not above 0");
     }
-    if (trial.duration <= Seconds(0)) {
-      return absl::InvalidArgumentError("the duration is not above 0");
+    if (!(trial.duration > Seconds(0)) ||
+        !std::isfinite(trial.duration.count())) {
+      return absl::InvalidArgumentError(
+          "the duration is not above 0 and finite");
     }
   }
   return absl::OkStatus();

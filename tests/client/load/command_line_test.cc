@@ -6,6 +6,7 @@
 #include <fstream>
 #include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -91,6 +92,21 @@ TEST(CommandLineTest, RefusesFewerStreamsThanConnections) {
 TEST(CommandLineTest, RefusesFewerRequestsInFlightThanThreads) {
   EXPECT_THAT(Refusal("run --max-in-flight 3 --threads 4"),
               HasSubstr("--max-in-flight is 3, must be at least --threads, 4"));
+}
+
+TEST(CommandLineTest, RefusesWhatIsNoNumberInRange) {
+  for (const std::string flag :
+       {"run --connect-timeout", "run --timeout", "run --verify",
+        "run --duration", "run --warm-up", "run --rate", "sweep --first-rate",
+        "sweep --max-rate", "sweep --resolution", "sweep --recovery"}) {
+    for (const std::string value : {"nan", "inf", "-inf", "1e400", "fast"}) {
+      EXPECT_THAT(
+          Refusal(absl::StrCat(flag, "=", value)),
+          HasSubstr(absl::StrCat(": ", value, " is not a number from ")));
+    }
+  }
+  EXPECT_THAT(Refusal("run --duration 3601"),
+              HasSubstr("--duration: 3601 is not a number from 0.1 to 3600"));
 }
 
 TEST(CommandLineTest, RefusesObjectivesOfAComparison) {

@@ -430,8 +430,11 @@ TEST_F(LoadRunTest, NothingToSendIsRefused) {
   EXPECT_EQ(
       status_of({.load = {Arrivals::kPoisson, 0, 0}, .duration = Seconds(1)}),
       "the rate is not above 0");
-  EXPECT_EQ(status_of({.load = {Arrivals::kPoisson, 1, 0}}),
-            "the duration is not above 0");
+  for (const double duration : {0.0, std::nan(""), HUGE_VAL}) {
+    EXPECT_EQ(status_of({.load = {Arrivals::kPoisson, 1, 0},
+                         .duration = Seconds(duration)}),
+              "the duration is not above 0 and finite");
+  }
 }
 
 }  // namespace
