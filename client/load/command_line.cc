@@ -55,7 +55,7 @@ struct RawFlags {
   std::string arrivals = "poisson";
   std::optional<double> rate{};
   std::optional<int> concurrency{};
-  std::string slo{};
+  std::optional<std::string> slo{};
   std::vector<std::string> weights{};
 };
 
@@ -201,8 +201,8 @@ void AddReportFlags(CLI::App& app, CommandLine& line) {
   app.add_flag("--quiet", line.is_quiet, "Show no progress")->group(group);
 }
 
-void AddArrivals(CLI::App* command, RawFlags& raw) {
-  command
+CLI::Option* AddArrivals(CLI::App* command, RawFlags& raw) {
+  return command
       ->add_option("--arrivals", raw.arrivals,
                    "Gaps between the requests of an open loop")
       ->check(CLI::IsMember({"poisson", "constant"}))
@@ -221,8 +221,8 @@ void AddLoad(CLI::App* command, RawFlags& raw) {
                    "Closed loop instead: that many requests in flight")
       ->check(CLI::Range(1, 1'000'000))
       ->option_text("N")
-      ->excludes(rate);
-  AddArrivals(command, raw);
+      ->excludes(rate)
+      ->excludes(AddArrivals(command, raw));
 }
 
 void AddCommands(CLI::App& app, RawFlags& raw, CommandLine& line) {
@@ -313,15 +313,15 @@ absl::Status ReadToken(const std::string& path, Access& access) {
 }
 
 absl::Status FinishObjectives(const RawFlags& raw, CommandLine& line) {
-  std::string slo = raw.slo;
-  if (line.action == Action::kCompare && !slo.empty()) {
+  if (line.action == Action::kCompare && raw.slo.has_value()) {
     return Invalid(
         "--slo is for run and sweep; compare gives ratios and judges neither "
         "deployment");
   }
-  if (slo.empty() && line.action == Action::kSweep) slo = "p99=50ms,errors=1";
-  if (slo.empty()) return absl::OkStatus();
-  auto objectives = ParseObjectives(slo);
+  if (line.action == Action::kRun && !raw.slo.has_value()) {
+    return absl::OkStatus();
+  }
+  auto objectives = ParseObjectives(raw.slo.value_or("p99=50ms,errors=1"));
   if (!objectives.ok()) {
     return Invalid("--slo: ", objectives.status().message());
   }
@@ -340,6 +340,10 @@ absl::Status FinishWeights(const RawFlags& raw, CommandLine& line) {
       return Invalid("--weights names ", parts.first,
                      " twice, must name each model once");
     }
+  }
+  if (!line.weights.empty() && line.verify_share == 0) {
+    return Invalid(
+        "--weights is for --verify, which is 0; give --verify a share");
   }
   return absl::OkStatus();
 }
@@ -367,9 +371,6 @@ absl::Status FinishConnections(const RawFlags& raw, CommandLine& line) {
     fewest = std::min(fewest, line.against.size());
     most = std::max(most, line.against.size());
   }
-  if (fewest == 0) {
-    return Invalid("no target; name a server as --target HOST:PORT");
-  }
   line.access.connections =
       raw.connections > 0 ? raw.connections : EnoughConnections(line, fewest);
   // A stream stays with one connection, and so with one target.
@@ -385,11 +386,25 @@ absl::Status FinishConnections(const RawFlags& raw, CommandLine& line) {
   return absl::OkStatus();
 }
 
+absl::Status ReadAddresses(const char* flag, const std::string& list,
+                           std::vector<std::string>& addresses) {
+  for (const absl::string_view part :
+       absl::StrSplit(list, ',', absl::SkipWhitespace())) {
+    addresses.emplace_back(absl::StripAsciiWhitespace(part));
+  }
+  return addresses.empty() ? Invalid(flag, " is \"", list,
+                                     "\", must name a server, HOST:PORT")
+                           : absl::OkStatus();
+}
+
 // What the parser of single flags cannot see.
 absl::Status Finish(const RawFlags& raw, CommandLine& line) {
-  line.access.targets =
-      absl::StrSplit(raw.targets, ',', absl::SkipWhitespace());
-  line.against = absl::StrSplit(raw.against, ',', absl::SkipWhitespace());
+  ATTENTION_RETURN_IF_ERROR(
+      ReadAddresses("--target", raw.targets, line.access.targets));
+  if (line.action == Action::kCompare) {
+    ATTENTION_RETURN_IF_ERROR(
+        ReadAddresses("--against", raw.against, line.against));
+  }
   // The parser has seen to it that there are such protocols.
   line.protocol = FindProtocol(raw.protocol);
   line.against_protocol = raw.against_protocol.empty()

@@ -16,16 +16,20 @@ namespace attention::load {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-std::variant<CommandLine, LoadExitCode> Parse(const std::string& arguments) {
-  std::vector<std::string> words =
-      absl::StrSplit("attention-load " + arguments, ' ');
-  std::vector<const char*> argv;
+std::variant<CommandLine, LoadExitCode> ParseWords(
+    const std::vector<std::string>& words) {
+  std::vector<const char*> argv = {"attention-load"};
   for (const std::string& word : words) argv.push_back(word.c_str());
   return ParseLoadCommandLine(static_cast<int>(argv.size()), argv.data());
+}
+
+std::variant<CommandLine, LoadExitCode> Parse(const std::string& arguments) {
+  return ParseWords(absl::StrSplit(arguments, ' '));
 }
 
 int Connections(const std::string& arguments) {
@@ -114,9 +118,41 @@ TEST(CommandLineTest, RefusesObjectivesOfAComparison) {
               HasSubstr("--slo is for run and sweep"));
 }
 
+TEST(CommandLineTest, RefusesObjectivesThatAreNone) {
+  // The last word is empty.
+  EXPECT_THAT(Refusal("run --slo "), HasSubstr("--slo: "));
+  EXPECT_THAT(Refusal("sweep --slo "), HasSubstr("--slo: "));
+  EXPECT_THAT(Refusal("compare --against a:1 --slo "), HasSubstr("--slo is"));
+}
+
+TEST(CommandLineTest, RefusesGapsBetweenTheRequestsOfAClosedLoop) {
+  EXPECT_THAT(Refusal("run --arrivals constant --concurrency 3"),
+              AllOf(HasSubstr("--concurrency"), HasSubstr("--arrivals")));
+}
+
+TEST(CommandLineTest, RefusesWeightsThatNothingReads) {
+  EXPECT_THAT(Refusal("run --weights m=a"), HasSubstr("--weights is for"));
+}
+
 TEST(CommandLineTest, RefusesTheSameWeightsTwice) {
-  EXPECT_THAT(Refusal("run --weights m=a --weights m=b"),
+  EXPECT_THAT(Refusal("run --verify 1 --weights m=a --weights m=b"),
               HasSubstr("--weights names m twice"));
+}
+
+TEST(CommandLineTest, AddressesHaveNoBlanksAroundThem) {
+  const auto parsed =
+      ParseWords({"compare", "--target", "a:1, b:1", "--against", " c:1 ,"});
+  const auto* line = std::get_if<CommandLine>(&parsed);
+  ASSERT_NE(line, nullptr);
+  EXPECT_THAT(line->access.targets, ElementsAre("a:1", "b:1"));
+  EXPECT_THAT(line->against, ElementsAre("c:1"));
+}
+
+TEST(CommandLineTest, SaysWhichFlagNamesNoServer) {
+  EXPECT_THAT(Refusal("run --target ,"),
+              HasSubstr("--target is \",\", must name a server, HOST:PORT"));
+  EXPECT_THAT(Refusal("compare --against ,"),
+              HasSubstr("--against is \",\", must name a server, HOST:PORT"));
 }
 
 TEST(CommandLineTest, RefusesTlsFlagsWithoutTls) {
