@@ -27,7 +27,7 @@ Exit codes:
   2  wrong usage, or a file that cannot be read or written
   3  a server cannot be reached, or refuses the client
   4  the client was the bottleneck: the figures cannot be trusted
-  5  --verify found a wrong answer
+  5  --verify found a wrong answer, or no answer at all
 
 Examples:
   attention-load sweep --slo p99=50ms --html knee.html
@@ -145,7 +145,7 @@ void AddRequestFlags(CLI::App& app, RawFlags& raw, CommandLine& line) {
       ->group(group);
   app.add_option("--verify", line.verify_share,
                  "Share of the answers to compare with the double-precision "
-                 "reference, after each step")
+                 "reference, after each step; at most 256 of a step and thread")
       ->check(Between(0.0, 1.0))
       ->option_text("SHARE [0]")
       ->group(group);

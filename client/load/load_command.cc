@@ -294,9 +294,15 @@ absl::Status WriteReports(const CommandLine& line, const Report& report) {
   return status;
 }
 
+bool HasNothingToVerify(const CommandLine& line, const Report& report) {
+  return line.verify_share > 0 && VerifiedAndWrong(report).first == 0;
+}
+
 // The worst of what the report says.
 LoadExitCode CodeOf(const CommandLine& line, const Report& report) {
-  if (VerifiedAndWrong(report).second > 0) return LoadExitCode::kWrongAnswer;
+  if (VerifiedAndWrong(report).second > 0 || HasNothingToVerify(line, report)) {
+    return LoadExitCode::kWrongAnswer;
+  }
   if (IsInvalid(report)) return LoadExitCode::kInvalid;
   for (const ObjectiveResult& result : report.objectives) {
     if (!result.held) return LoadExitCode::kObjectiveMissed;

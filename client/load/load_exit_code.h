@@ -13,7 +13,7 @@ enum class LoadExitCode : int {
   kUsage = 2,
   kUnreachable = 3,  // or it refuses the client
   kInvalid = 4,      // the client was the bottleneck
-  kWrongAnswer = 5,  // --verify found one
+  kWrongAnswer = 5,  // --verify found one, or no answer at all
 };
 
 // Prints "attention-load: MESSAGE" as one line to stderr and returns `code`.

@@ -6,22 +6,16 @@
 #include <utility>
 
 namespace attention::load {
-namespace {
-
-// Of a lane and trial: as many as are verified in some seconds.
-constexpr std::size_t kMaxKept = 256;
-
-}  // namespace
 
 TrialRecord::TrialRecord(const Trial& trial, SteadyClock::time_point start,
                          double verify_share, std::int64_t max_kept_bytes,
                          std::uint64_t seed)
     : measured_(start + ToClock(trial.warm_up)),
       end_(measured_ + ToClock(trial.duration)),
-      verify_share_(verify_share),
       max_kept_bytes_(max_kept_bytes),
-      random_(seed),
-      seconds_(static_cast<std::size_t>(std::ceil(trial.duration.count()))) {
+      draws_(seed),
+      seconds_(static_cast<std::size_t>(std::ceil(trial.duration.count()))),
+      draw_limit_(verify_share) {
   step_.load = trial.load;
   step_.duration = trial.duration;
 }
@@ -74,25 +68,25 @@ void TrialRecord::AddCompleted(const Landing& landing,
   step_.bytes_received += static_cast<std::int64_t>(landing.bytes->Length());
 }
 
-// Reservoir sampling: each has the same chance, the last one as the first.
+// Draws, and not what came first, decide who makes room for others: so each has
+// the same chance, the last one as the first and a large one as a small one.
 void TrialRecord::Keep(const Flight& flight, const Landing& landing) {
-  constexpr double kAll = 18446744073709551616.0;  // 2^64
-  const bool is_drawn = static_cast<double>(random_()) < verify_share_ * kAll;
-  if (verify_share_ <= 0 || (!is_drawn && !kept_.empty())) return;
-  ++to_verify_;
-  const auto bytes = static_cast<std::int64_t>(landing.bytes->Length());
-  if (kept_.empty() ||
-      (kept_.size() < kMaxKept && kept_bytes_ + bytes <= max_kept_bytes_)) {
-    kept_bytes_ += bytes;
-    kept_.push_back({flight.request, *landing.bytes});
-    return;
+  const double draw = draws_.Unit();
+  if (draw_limit_ <= 0 || (draw >= draw_limit_ && !kept_.empty())) return;
+  const auto by_draw = [](const KeptAnswer& a, const KeptAnswer& b) {
+    return a.draw < b.draw;
+  };
+  kept_bytes_ += static_cast<std::int64_t>(landing.bytes->Length());
+  kept_.push_back({flight.request, *landing.bytes, draw});
+  std::push_heap(kept_.begin(), kept_.end(), by_draw);
+  while (kept_.size() > 1 &&
+         (kept_.size() > kMaxKept || kept_bytes_ > max_kept_bytes_)) {
+    std::pop_heap(kept_.begin(), kept_.end(), by_draw);
+    const KeptAnswer& last = kept_.back();
+    draw_limit_ = std::min(draw_limit_, last.draw);
+    kept_bytes_ -= static_cast<std::int64_t>(last.bytes.Length());
+    kept_.pop_back();
   }
-  const std::uint64_t place =
-      random_() % static_cast<std::uint64_t>(to_verify_);
-  if (place >= kept_.size()) return;
-  KeptAnswer& replaced = kept_[place];
-  kept_bytes_ += bytes - static_cast<std::int64_t>(replaced.bytes.Length());
-  replaced = {flight.request, *landing.bytes};
 }
 
 void TrialRecord::Merge(const TrialRecord& other) {

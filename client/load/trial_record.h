@@ -5,9 +5,9 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include <cstdint>
-#include <random>
 #include <vector>
 
+#include "client/load/draws.h"
 #include "client/load/flight.h"
 #include "client/load/message_counts.h"
 #include "client/load/request_pool.h"
@@ -20,15 +20,19 @@ namespace attention::load {
 struct KeptAnswer {
   std::size_t request = 0;  // in the pool
   grpc::ByteBuffer bytes{};
+  double draw = 0;  // the smaller, the longer it is kept
 };
 
 // Endings and latencies are those of what was meant to start in the measured
 // part; throughput is what came in it. Not thread-safe.
 class TrialRecord {
  public:
-  // `start` is that of the warm-up. Of a `verify_share` of the answers, and of
-  // the first one unless that is 0, as many as fit `max_kept_bytes` and a fixed
-  // number are kept, from all of the trial.
+  // As many are verified in some seconds.
+  static constexpr std::size_t kMaxKept = 256;
+
+  // `start` is that of the warm-up. Of a `verify_share` of the answers as many
+  // as fit `max_kept_bytes` and kMaxKept are kept, from all of the trial; one
+  // at least, unless the share is 0.
   TrialRecord(const Trial& trial, SteadyClock::time_point start,
               double verify_share, std::int64_t max_kept_bytes,
               std::uint64_t seed);
@@ -62,15 +66,16 @@ class TrialRecord {
 
   SteadyClock::time_point measured_;  // when the measured part begins
   SteadyClock::time_point end_;
-  double verify_share_;
   std::int64_t max_kept_bytes_;
-  std::mt19937_64 random_;
+  Draws draws_;
   Step step_;
   std::vector<Second> seconds_;
   MessageCounts messages_;  // "CODE: text"
+  // All whose draw is below the limit, and perhaps the first one; a heap, the
+  // largest draw in front.
   std::vector<KeptAnswer> kept_;
+  double draw_limit_;
   std::int64_t kept_bytes_ = 0;
-  std::int64_t to_verify_ = 0;  // answers that could have been kept
 };
 
 }  // namespace attention::load

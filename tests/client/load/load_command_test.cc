@@ -167,6 +167,18 @@ TEST(LoadCommandTest, AWrongAnswerIsFive) {
   EXPECT_THAT(result.out, Not(HasSubstr("wrong answer: wrong")));
 }
 
+TEST(LoadCommandTest, NoAnswerThatCouldBeVerifiedIsFiveToo) {
+  TimedService service({.script = [](int) {
+    return TimedService::Behaviour{.status =
+                                       absl::InternalError("out of luck")};
+  }});
+  const CommandResult result =
+      Load("run --quiet --rate 20 --duration 1 --verify 1 --target " +
+           service.address() +
+           Workload(R"({"model": "sdpa", "num_heads": 2, "head_dim": 8})"));
+  EXPECT_EQ(result.exit_code, 5) << result.out << result.err;
+}
+
 TEST(LoadCommandTest, VerifyingAModelNeedsItsWeights) {
   TimedService service({});
   const CommandResult result =

@@ -29,8 +29,13 @@ class TrialRecordTest : public testing::Test {
 
   void Answer(TrialRecord& record, milliseconds intended, milliseconds ended,
               std::size_t request = 0) {
+    Answer(record, intended, ended, request, bytes_);
+  }
+
+  void Answer(TrialRecord& record, milliseconds intended, milliseconds ended,
+              std::size_t request, const grpc::ByteBuffer& bytes) {
     Landing landing = LandingOf(TypedProtocol(), 0, "", start_ + ended);
-    landing.bytes = &bytes_;
+    landing.bytes = &bytes;
     record.AddLanded({.request = request,
                       .intended = start_ + intended,
                       .sent = start_ + intended},
@@ -101,6 +106,33 @@ TEST_F(TrialRecordTest, AnswersFromAllOfTheTrialAreKept) {
   // The mean of 256 fair draws from 20,000 strays by 361 on average; the seed
   // is fixed.
   EXPECT_NEAR(sum / 256, kAnswers / 2.0, 4 * 361);
+}
+
+TEST_F(TrialRecordTest, LargeAnswersAreKeptAsOftenAsSmallOnesInTheSameRoom) {
+  constexpr std::int64_t kRoom = 100'000;
+  const grpc::Slice slice(std::string(1000, 'x'));
+  const grpc::ByteBuffer large(&slice, 1);
+  std::int64_t small_kept = 0;
+  std::int64_t large_kept = 0;
+  for (const bool large_first : {false, true}) {
+    TrialRecord record = Record(1, kRoom);
+    for (int i = 0; i < 2000; ++i) {
+      const bool is_large = (i < 1000) == large_first;
+      Answer(record, milliseconds(1500), milliseconds(1600), is_large ? 1 : 0,
+             is_large ? large : bytes_);
+    }
+    std::int64_t bytes = 0;
+    for (const KeptAnswer& kept : record.kept()) {
+      bytes += static_cast<std::int64_t>(kept.bytes.Length());
+      ++(kept.request == 1 ? large_kept : small_kept);
+    }
+    EXPECT_LE(bytes, kRoom);
+    EXPECT_GT(bytes, kRoom - 2 * 1000);
+  }
+  // Of two records about 182 each, as 550 bytes are the mean; the seed is
+  // fixed.
+  EXPECT_NEAR(static_cast<double>(small_kept), 182, 40);
+  EXPECT_NEAR(static_cast<double>(large_kept), 182, 40);
 }
 
 TEST_F(TrialRecordTest, OneAnswerIsKeptHoweverSmallTheShareOrTheRoom) {
