@@ -207,9 +207,10 @@ std::vector<std::string> InvalidReasons(const Report& report) {
   const std::vector<NamedStep> steps = StepsOf(report);
   std::vector<std::string> reasons;
   for (const NamedStep& named : steps) {
-    for (const std::string& reason : named.step->invalid) {
-      reasons.push_back(
-          steps.size() == 1 ? reason : absl::StrCat(named.name, ": ", reason));
+    for (const InvalidReason& reason : named.step->invalid) {
+      reasons.push_back(steps.size() == 1
+                            ? reason.text
+                            : absl::StrCat(named.name, ": ", reason.text));
     }
   }
   return reasons;

@@ -115,7 +115,10 @@ Json StepJson(const Step& step) {
   json["busiest_thread_cores"] = Number(step.busiest_thread);
   json["timeline"] = TimelineJson(step.timeline);
   json["messages"] = MessagesJson(step.messages);
-  json["invalid"] = step.invalid;
+  json["invalid"] = Json::array();
+  for (const InvalidReason& reason : step.invalid) {
+    json["invalid"].push_back(reason.text);
+  }
   return json;
 }
 

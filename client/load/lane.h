@@ -36,8 +36,10 @@ struct RunSetup {
   int lanes = 1;
   // Streams of a lane; 0: a call for each request.
   int streams = 0;
-  // Of all lanes together; an open loop drops what would exceed it.
+  // Of all lanes together; an open loop drops what would exceed it. And whether
+  // that is because the streams carry no more.
   std::int64_t max_in_flight = 10'000;
+  bool is_limited_by_streams = false;
   double verify_share = 0;
   std::uint64_t seed = 1;
 };

@@ -101,15 +101,17 @@ class Bench {
   Measure Measuring(std::uint64_t seed) {
     return [this, seed](const std::vector<Trial>& trials) mutable {
       seed += kSeedStep;
-      const RunSetup setup{.deployment = *deployment_,
-                           .requests = requests_,
-                           .protocol = protocol_,
-                           .default_deadline = Milliseconds(line_.timeout_s),
-                           .lanes = line_.threads,
-                           .streams = line_.streams,
-                           .max_in_flight = MaxInFlight(),
-                           .verify_share = line_.verify_share,
-                           .seed = seed};
+      const RunSetup setup{
+          .deployment = *deployment_,
+          .requests = requests_,
+          .protocol = protocol_,
+          .default_deadline = Milliseconds(line_.timeout_s),
+          .lanes = line_.threads,
+          .streams = line_.streams,
+          .max_in_flight = MaxInFlight(),
+          .is_limited_by_streams = MaxInFlight() < line_.max_in_flight,
+          .verify_share = line_.verify_share,
+          .seed = seed};
       return RunTrials(
           setup, trials, verifier_.has_value() ? &*verifier_ : nullptr,
           [this](const Progress& progress) { display_.Show(progress); });

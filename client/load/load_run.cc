@@ -81,7 +81,11 @@ class Run {
       }
       steps.push_back(records_[t].ToStep());
       AddCpu(cpu[t].first, cpu[t].second, steps.back());
-      steps.back().invalid = WhyInvalid(steps.back(), 2 * setup_.lanes);
+      steps.back().invalid =
+          WhyInvalid(steps.back(),
+                     {.threads = 2 * setup_.lanes,
+                      .max_in_flight = setup_.max_in_flight,
+                      .is_limited_by_streams = setup_.is_limited_by_streams});
     }
     return steps;
   }

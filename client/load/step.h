@@ -36,6 +36,17 @@ enum class Ending : std::uint8_t {
 };
 inline constexpr int kEndings = 4;
 
+// Why the figures of a step say more about the client than about the server.
+struct InvalidReason {
+  enum class Kind : std::uint8_t {
+    kTooSlow,     // the client, or the machine under it
+    kInFlight,    // it may have no more requests under way
+    kNoRequests,  // it was not to send any
+  };
+  std::string text{};  // says what to do
+  Kind kind = Kind::kTooSlow;
+};
+
 // A second of a step, counted from its start; requests belong to the second in
 // which they were meant to start.
 struct TimelineSecond {
@@ -54,7 +65,7 @@ struct Step {
   Load load{};
   Seconds duration{0};  // of the measured part
   // Requests that were meant to start in the measured part, and those of them
-  // that never did because --max-in-flight others were under way.
+  // that never did because as many as may be others were under way.
   std::int64_t offered = 0;
   std::int64_t dropped = 0;
   std::int64_t ended[kEndings] = {};
@@ -83,9 +94,8 @@ struct Step {
   // What was said of what was not answered, "CODE: text", and how often, as
   // MessageCounts::MostFrequent; and one wrong answer.
   std::map<std::string, std::int64_t> messages{};
-  // Why the figures say more about the client than about the server; empty
-  // when they can be trusted.
-  std::vector<std::string> invalid{};
+  // Empty when the figures can be trusted.
+  std::vector<InvalidReason> invalid{};
 
   std::int64_t Ended(Ending ending) const {
     return ended[static_cast<int>(ending)];

@@ -140,6 +140,16 @@ class SweepRun {
                        });
   }
 
+  // Too slow, or full of requests of which those that it sent held: more in
+  // flight might have held more.
+  bool IsLimitedByClient(const Step& step) const {
+    if (IsInvalidFor(InvalidReason::Kind::kTooSlow, step)) return true;
+    if (!IsInvalidFor(InvalidReason::Kind::kInFlight, step)) return false;
+    Step sent = step;
+    sent.offered -= sent.dropped;
+    return IsHeldBy(sent, options_.warm_up);
+  }
+
   // Measures a step, keeps it, and says whether it held.
   absl::StatusOr<bool> Try(double rate) {
     ATTENTION_ASSIGN_OR_RETURN(std::vector<Step> steps,
@@ -207,7 +217,7 @@ class SweepRun {
       ATTENTION_ASSIGN_OR_RETURN(Overload overload, Overrun(rate));
       overload.factor = factor;
       sweep_.overloads.push_back(std::move(overload));
-      if (IsClientLimited(sweep_.overloads.back().step)) {
+      if (IsLimitedByClient(sweep_.overloads.back().step)) {
         break;
       }
     }
@@ -262,7 +272,7 @@ class SweepRun {
     return std::all_of(sweep_.steps.begin(), sweep_.steps.end(),
                        [&](const Step& step) {
                          return step.load.rate != *failed_rate_ ||
-                                IsClientLimited(step);
+                                IsLimitedByClient(step);
                        })
                ? Sweep::Limit::kClient
                : Sweep::Limit::kServer;

@@ -42,7 +42,9 @@ struct SweepOptions {
 // may be worked off.
 //
 // Where the client is the limit, steps say so in `invalid`: no higher rate is
-// tried, and the knee is only what the deployment holds at least.
+// tried, and the knee is only what the deployment holds at least. Requests that
+// were dropped are its limit only when the others held: else the server left
+// too many in flight.
 //
 // Windows of at least 250 ms and about 20 requests follow an overload at once,
 // for `recovery_limit` (at least two) whatever they show: they meet the backlog

@@ -17,70 +17,73 @@ constexpr Seconds kLag = std::chrono::milliseconds(1);
 // the client.
 constexpr double kBusy = 0.9;
 
-void CheckSendLag(const Step& step, std::vector<std::string>& reasons) {
+void CheckSendLag(const Step& step, std::vector<InvalidReason>& reasons) {
   const Seconds lag = step.send_lag.Percentile(99);
   const Seconds latency = step.Latency(Ending::kAnswered).Percentile(99);
   const Seconds limit = std::max(kLagShare * latency, kLag);
   if (step.load.arrivals != Arrivals::kClosed && lag > limit) {
-    reasons.push_back(absl::StrFormat(
+    reasons.push_back({absl::StrFormat(
         "the client sent requests late, p99 %s after their time where %s are "
         "allowed (10 %% of the latency's p99, at least 1 ms): use more "
         "--threads, less load or another machine",
-        DurationText(lag), DurationText(limit)));
+        DurationText(lag), DurationText(limit))});
   }
 }
 
 void CheckProcessors(const Step& step, int threads,
-                     std::vector<std::string>& reasons) {
+                     std::vector<InvalidReason>& reasons) {
   const double limit = kBusy * threads;
   if (step.busiest_thread > kBusy) {
     // Threads are rarely equally busy: one that is full delays its requests
     // however idle the others are.
-    reasons.push_back(absl::StrFormat(
+    reasons.push_back({absl::StrFormat(
         "the client was short of CPU time, its busiest thread used %.2f of a "
         "core where %.2f is allowed: use more --threads, less load or "
         "another machine",
-        step.busiest_thread, kBusy));
+        step.busiest_thread, kBusy)});
   } else if (step.client_cores > limit) {
-    reasons.push_back(absl::StrFormat(
+    reasons.push_back({absl::StrFormat(
         "the client was short of CPU time, its %d threads used %.2f cores "
         "where %.2f are allowed: use more --threads, less load or another "
         "machine",
-        threads, step.client_cores, limit));
+        threads, step.client_cores, limit)});
   }
 }
 
-std::string WhyDropped(const Step& step) {
-  return absl::StrFormat(
-      "%d of %d requests were never sent because --max-in-flight others were "
-      "under way, 0 are allowed: use a larger --max-in-flight or a lower rate",
-      step.dropped, step.offered);
+InvalidReason WhyDropped(const Step& step, const ClientMeans& means) {
+  return {absl::StrFormat(
+              "%d of %d requests were never sent because %d others were under "
+              "way, as many as %s: use %s or a lower rate",
+              step.dropped, step.offered, means.max_in_flight,
+              means.is_limited_by_streams ? "the server reads of the streams"
+                                          : "--max-in-flight allows",
+              means.is_limited_by_streams ? "more --streams"
+                                          : "a larger --max-in-flight"),
+          InvalidReason::Kind::kInFlight};
 }
 
 }  // namespace
 
-std::vector<std::string> WhyInvalid(const Step& step, int threads) {
-  std::vector<std::string> reasons;
+std::vector<InvalidReason> WhyInvalid(const Step& step,
+                                      const ClientMeans& means) {
+  std::vector<InvalidReason> reasons;
   if (step.offered == 0) {
-    reasons.push_back(absl::StrFormat(
-        "no request was meant to start in %s, at least 1 is needed: use a "
-        "longer --duration or a higher rate",
-        DurationText(step.duration)));
+    reasons.push_back(
+        {absl::StrFormat("no request was meant to start in %s, at least 1 is "
+                         "needed: use a longer --duration or a higher rate",
+                         DurationText(step.duration)),
+         InvalidReason::Kind::kNoRequests});
   }
   CheckSendLag(step, reasons);
-  CheckProcessors(step, threads, reasons);
-  if (step.dropped > 0) {
-    reasons.push_back(WhyDropped(step));
-  }
+  CheckProcessors(step, means.threads, reasons);
+  if (step.dropped > 0) reasons.push_back(WhyDropped(step, means));
   return reasons;
 }
 
-bool IsClientLimited(const Step& step) {
-  const std::string dropped = WhyDropped(step);
-  return step.offered > 0 &&
-         std::any_of(
-             step.invalid.begin(), step.invalid.end(),
-             [&](const std::string& reason) { return reason != dropped; });
+bool IsInvalidFor(InvalidReason::Kind kind, const Step& step) {
+  return std::any_of(
+      step.invalid.begin(), step.invalid.end(),
+      [&](const InvalidReason& reason) { return reason.kind == kind; });
 }
 
 }  // namespace attention::load

@@ -2,21 +2,27 @@
 #ifndef CLIENT_LOAD_VALIDITY_H_
 #define CLIENT_LOAD_VALIDITY_H_
 
-#include <string>
+#include <cstdint>
 #include <vector>
 
 #include "client/load/step.h"
 
 namespace attention::load {
 
-// Reasons not to trust the figures, each saying what to do; empty when there
-// are none. `threads` counts those that send and those that receive.
-std::vector<std::string> WhyInvalid(const Step& step, int threads);
+// What the client has to send with.
+struct ClientMeans {
+  int threads = 2;  // those that send and those that receive
+  // Requests under way at once, and whether the streams allow no more.
+  std::int64_t max_in_flight = 10'000;
+  bool is_limited_by_streams = false;
+};
 
-// Whether one of the reasons in `step.invalid` is the client's own. Requests
-// that were dropped are none: the server left too many in flight. Neither is a
-// step of no request.
-bool IsClientLimited(const Step& step);
+// Reasons not to trust the figures; empty when there are none.
+std::vector<InvalidReason> WhyInvalid(const Step& step,
+                                      const ClientMeans& means);
+
+// Whether one of `step.invalid` is of this kind.
+bool IsInvalidFor(InvalidReason::Kind kind, const Step& step);
 
 }  // namespace attention::load
 

@@ -163,17 +163,17 @@ TEST(ConclusionsTest, VerdictsAreSentences) {
 TEST(ConclusionsTest, ReasonsNameTheStepWhenThereAreSeveral) {
   Report step = StepReport();
   EXPECT_THAT(InvalidReasons(step), IsEmpty());
-  step.step->invalid = {"late"};
+  step.step->invalid = {{"late"}};
   EXPECT_THAT(InvalidReasons(step), ElementsAre("late"));
 
   Report sweep = SweepReport();
-  sweep.sweep->steps[1].invalid = {"late"};
-  sweep.sweep->overloads[2].step.invalid = {"busy"};
+  sweep.sweep->steps[1].invalid = {{"late"}};
+  sweep.sweep->overloads[2].step.invalid = {{"busy"}};
   EXPECT_THAT(InvalidReasons(sweep),
               ElementsAre("500/s: late", "4 x the knee: busy"));
 
   Report comparison = ComparisonReport();
-  comparison.comparison->steps_b[0].invalid = {"late"};
+  comparison.comparison->steps_b[0].invalid = {{"late"}};
   EXPECT_THAT(InvalidReasons(comparison),
               ElementsAre("new:8001, turn 1: late"));
 }
@@ -181,16 +181,16 @@ TEST(ConclusionsTest, ReasonsNameTheStepWhenThereAreSeveral) {
 TEST(ConclusionsTest, ASweepIsInvalidOnlyWhenAllItsStepsAre) {
   Report sweep = SweepReport();
   for (std::size_t i = 1; i < sweep.sweep->steps.size(); ++i) {
-    sweep.sweep->steps[i].invalid = {"late"};
+    sweep.sweep->steps[i].invalid = {{"late"}};
   }
-  sweep.sweep->overloads[0].step.invalid = {"late"};
+  sweep.sweep->overloads[0].step.invalid = {{"late"}};
   EXPECT_FALSE(IsInvalid(sweep));
-  sweep.sweep->steps[0].invalid = {"late"};
+  sweep.sweep->steps[0].invalid = {{"late"}};
   EXPECT_TRUE(IsInvalid(sweep));
 
   Report comparison = ComparisonReport();
   EXPECT_FALSE(IsInvalid(comparison));
-  comparison.comparison->steps_b[0].invalid = {"late"};
+  comparison.comparison->steps_b[0].invalid = {{"late"}};
   EXPECT_TRUE(IsInvalid(comparison));
 }
 

@@ -39,7 +39,7 @@ std::vector<Page> Pages() {
   Report invalid = StepReport();
   invalid.step->wrong = 2;
   invalid.step->invalid = {
-      "the client used 1.98 of 2 cores; use --threads or another machine"};
+      {"the client used 1.98 of 2 cores; use --threads or another machine"}};
   invalid.step->messages["<script>document.title = 'run'</script> " +
                          std::string(200, 'x')] = 3;
   invalid.command = std::string(300, 'y');

@@ -70,7 +70,7 @@ TEST(HtmlReportTest, InvalidRunsSaySoInCapitals) {
   Report report = StepReport();
   EXPECT_THAT(HtmlReport(report), Not(HasSubstr("INVALID")));
 
-  report.step->invalid = {"the client used all its cores"};
+  report.step->invalid = {{"the client used all its cores"}};
   EXPECT_THAT(HtmlReport(report), HasSubstr("INVALID: these figures"));
   EXPECT_THAT(HtmlReport(report),
               HasSubstr("<li>the client used all its cores</li>"));
@@ -78,7 +78,7 @@ TEST(HtmlReportTest, InvalidRunsSaySoInCapitals) {
 
 TEST(HtmlReportTest, AStepThatTheKneeDoesWithoutIsNoVerdict) {
   Report report = SweepReport();
-  report.sweep->steps[4].invalid = {"late"};
+  report.sweep->steps[4].invalid = {{"late"}};
   const std::string html = HtmlReport(report);
 
   EXPECT_THAT(html, HasSubstr("<h2>Client-limited: these loads"));
@@ -128,7 +128,7 @@ const std::function<void(Report&, const std::string&)> kForeignTexts[] = {
       report.step->messages = {{text, 1}};
     },
     [](Report& report, const std::string& text) {
-      report.step->invalid = {text};
+      report.step->invalid = {{text}};
     },
     [](Report& report, const std::string& text) {
       report.step.reset();

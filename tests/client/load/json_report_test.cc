@@ -198,7 +198,7 @@ TEST(JsonReportTest, HoldsAComparison) {
 
 TEST(JsonReportTest, SaysWhyItIsInvalid) {
   Report report = StepReport();
-  report.step->invalid = {"late"};
+  report.step->invalid = {{"late"}};
   const Json json = Parsed(report);
 
   EXPECT_EQ(json["invalid"], Json({"late"}));

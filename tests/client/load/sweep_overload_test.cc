@@ -26,7 +26,7 @@ TEST(SweepOverloadTest, OverloadsEndWithTheFirstThatTheClientCannotSend) {
                  Step step = StepOf(
                      trial, milliseconds(trial.load.rate > 100 ? 500 : 5));
                  if (trial.load.rate >= 200) {
-                   step.invalid = {"the client was too slow"};
+                   step.invalid = {{"the client was too slow"}};
                  }
                  return step;
                }));
@@ -91,7 +91,7 @@ TEST(SweepOverloadTest, WindowsAreJudgedByTheServerAlone) {
         const bool is_over = trial.load.rate > 100;
         Step step = StepOf(trial, milliseconds(is_over ? 500 : 5));
         if (trial.warm_up == Seconds(0)) {
-          step.invalid = {"the client was too slow"};
+          step.invalid = {{"the client was too slow"}};
           step.verified = 10;
           step.wrong = 1;
           step.messages = {{"UNAVAILABLE: gone", 2},

@@ -15,7 +15,6 @@
 #include <utility>
 
 #include "client/load/arrival_times.h"
-#include "client/load/validity.h"
 #include "tests/client/load/simulated_deployment.h"
 
 namespace attention::load {
@@ -241,7 +240,7 @@ TEST(SweepTest, AWeakClientIsNoKnee) {
   const auto sweep = RunSweep(KneeOptions(100), EachBy([](const Trial& trial) {
                                 Step step = StepOf(trial, milliseconds(5));
                                 if (trial.load.rate > 300) {
-                                  step.invalid = {"the client was too slow"};
+                                  step.invalid = {{"the client was too slow"}};
                                 }
                                 return step;
                               }));
@@ -269,7 +268,7 @@ TEST(SweepTest, AValidTryOverridesAnInvalidOne) {
                  const bool is_slow = trial.load.rate > 300;
                  Step step = StepOf(trial, milliseconds(is_slow ? 500 : 5));
                  if (is_slow && tries++ == 0) {
-                   step.invalid = {"the client was too slow"};
+                   step.invalid = {{"the client was too slow"}};
                  }
                  return step;
                }));
@@ -279,26 +278,45 @@ TEST(SweepTest, AValidTryOverridesAnInvalidOne) {
   EXPECT_EQ(sweep->limit, Sweep::Limit::kServer);
 }
 
-// More than --max-in-flight are under way because the server is slow.
-TEST(SweepTest, DroppedRequestsAreTheServersFault) {
+// One of 101 requests is dropped above 300/s, and the others take `latency`.
+Measure DropsAbove300(milliseconds latency) {
+  return EachBy([latency](const Trial& trial) {
+    const bool drops = trial.load.rate > 300;
+    Step step = StepOf(trial, drops ? latency : milliseconds(5));
+    if (drops) {
+      step.dropped = 1;
+      ++step.offered;
+      step.invalid = {{"100 in flight", InvalidReason::Kind::kInFlight}};
+    }
+    return step;
+  });
+}
+
+// As many as may be are under way because the server is slow.
+TEST(SweepTest, DroppedRequestsAreTheServersFaultWhenTheOthersAreLate) {
   SweepOptions options = KneeOptions(100);
-  options.objectives = {};
   options.overloads = {1.5, 2};
 
-  const auto sweep = RunSweep(options, EachBy([](const Trial& trial) {
-                                Step step = StepOf(trial, milliseconds(5));
-                                if (trial.load.rate > 300) {
-                                  step.dropped = 1;
-                                  step.invalid = WhyInvalid(step, 2);
-                                }
-                                return step;
-                              }));
+  const auto sweep = RunSweep(options, DropsAbove300(milliseconds(500)));
 
   ASSERT_TRUE(sweep.ok()) << sweep.status();
   ASSERT_GE(sweep->knee, 0);
   EXPECT_NEAR(sweep->steps[sweep->knee].load.rate, 300, 15);
   EXPECT_EQ(sweep->limit, Sweep::Limit::kServer);
   EXPECT_THAT(sweep->overloads, SizeIs(2));
+}
+
+TEST(SweepTest, DroppedRequestsAreTheClientsLimitWhenTheOthersHold) {
+  SweepOptions options = KneeOptions(100);
+  options.overloads = {1.5, 2};
+
+  const auto sweep = RunSweep(options, DropsAbove300(milliseconds(5)));
+
+  ASSERT_TRUE(sweep.ok()) << sweep.status();
+  ASSERT_GE(sweep->knee, 0);
+  EXPECT_NEAR(sweep->steps[sweep->knee].load.rate, 300, 15);
+  EXPECT_EQ(sweep->limit, Sweep::Limit::kClient);
+  EXPECT_THAT(sweep->overloads, SizeIs(1));
 }
 
 // All are answered in the end, and no objective says when.

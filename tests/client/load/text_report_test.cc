@@ -153,7 +153,7 @@ TEST(TextReportTest, WrongAnswersAndInvalidRunsAreInCapitals) {
   EXPECT_THAT(TextReport(report), Not(HasSubstr("INVALID")));
 
   report.step->wrong = 2;
-  report.step->invalid = {"the client used 1.98 of 2 cores; use --threads"};
+  report.step->invalid = {{"the client used 1.98 of 2 cores; use --threads"}};
   const std::string text = TextReport(report);
 
   EXPECT_THAT(text, HasSubstr("50 answers, 2 WRONG"));
@@ -163,7 +163,7 @@ TEST(TextReportTest, WrongAnswersAndInvalidRunsAreInCapitals) {
 
 TEST(TextReportTest, AStepThatTheKneeDoesWithoutIsNoVerdict) {
   Report report = SweepReport();
-  report.sweep->steps[4].invalid = {"late"};
+  report.sweep->steps[4].invalid = {{"late"}};
   const std::string text = TextReport(report);
 
   EXPECT_THAT(text, HasSubstr("Client limit  4,000/s: late\n"));
@@ -261,7 +261,7 @@ Report Extreme(Report report) {
   const auto exaggerate = [&](Step& step) {
     step.load.rate = 123'456'789;
     step.messages = {{hostile, std::int64_t{1} << 60}};
-    step.invalid = {hostile};
+    step.invalid = {{hostile}};
     step.offered = std::int64_t{1} << 62;
     step.bytes_sent = step.tokens_answered = std::int64_t{1} << 62;
     for (int i = 0; i < kEndings; ++i) {

@@ -5,6 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace attention::load {
 namespace {
 
@@ -30,25 +34,31 @@ Step StepOf(milliseconds latency, Histogram::Duration lag) {
   return step;
 }
 
+std::vector<std::string> Reasons(const Step& step,
+                                 const ClientMeans& means = {}) {
+  std::vector<std::string> texts;
+  for (InvalidReason& reason : WhyInvalid(step, means)) {
+    texts.push_back(std::move(reason.text));
+  }
+  return texts;
+}
+
 TEST(ValidityTest, TrustsAClientThatKeepsUp) {
-  EXPECT_THAT(WhyInvalid(StepOf(milliseconds(5), milliseconds(0)), 2),
-              IsEmpty());
+  EXPECT_THAT(Reasons(StepOf(milliseconds(5), milliseconds(0))), IsEmpty());
 }
 
 TEST(ValidityTest, AllowsALagOfATenthOfTheLatency) {
-  EXPECT_THAT(WhyInvalid(StepOf(milliseconds(50), milliseconds(5)), 2),
-              IsEmpty());
+  EXPECT_THAT(Reasons(StepOf(milliseconds(50), milliseconds(5))), IsEmpty());
   EXPECT_THAT(
-      WhyInvalid(StepOf(milliseconds(50), milliseconds(6)), 2),
+      Reasons(StepOf(milliseconds(50), milliseconds(6))),
       ElementsAre(AllOf(HasSubstr("p99 6.00 ms"), HasSubstr("5.00 ms are"),
                         HasSubstr("more --threads"))));
 }
 
 TEST(ValidityTest, AllowsALagOfAMillisecondHoweverFastTheAnswers) {
-  EXPECT_THAT(WhyInvalid(StepOf(milliseconds(2), milliseconds(1)), 2),
-              IsEmpty());
+  EXPECT_THAT(Reasons(StepOf(milliseconds(2), milliseconds(1))), IsEmpty());
   EXPECT_THAT(
-      WhyInvalid(StepOf(milliseconds(2), std::chrono::microseconds(1100)), 2),
+      Reasons(StepOf(milliseconds(2), std::chrono::microseconds(1100))),
       ElementsAre(AllOf(HasSubstr("p99 1.10 ms"), HasSubstr("1.00 ms are"))));
 }
 
@@ -58,14 +68,14 @@ TEST(ValidityTest, ARareLagDoesNotMatter) {
     step.send_lag.Record(milliseconds(500));
   }
 
-  EXPECT_THAT(WhyInvalid(step, 2), IsEmpty());
+  EXPECT_THAT(Reasons(step), IsEmpty());
 }
 
 TEST(ValidityTest, AClosedLoopHasNoLag) {
   Step step = StepOf(milliseconds(5), milliseconds(500));
   step.load = {.arrivals = Arrivals::kClosed, .concurrency = 8};
 
-  EXPECT_THAT(WhyInvalid(step, 2), IsEmpty());
+  EXPECT_THAT(Reasons(step), IsEmpty());
 }
 
 TEST(ValidityTest, JudgesTheLagWhenNothingWasAnswered) {
@@ -73,18 +83,17 @@ TEST(ValidityTest, JudgesTheLagWhenNothingWasAnswered) {
   step.ended[static_cast<int>(Ending::kAnswered)] = 0;
   step.latency[static_cast<int>(Ending::kAnswered)] = Histogram();
 
-  EXPECT_THAT(WhyInvalid(step, 2),
-              ElementsAre(HasSubstr("1.00 ms are allowed")));
+  EXPECT_THAT(Reasons(step), ElementsAre(HasSubstr("1.00 ms are allowed")));
 }
 
 TEST(ValidityTest, AFullThreadIsTooMuchHoweverIdleTheOthers) {
   Step step = StepOf(milliseconds(5), milliseconds(0));
   step.client_cores = 1.2;
   step.busiest_thread = 0.9;
-  EXPECT_THAT(WhyInvalid(step, 8), IsEmpty());
+  EXPECT_THAT(Reasons(step, {.threads = 8}), IsEmpty());
 
   step.busiest_thread = 0.91;
-  EXPECT_THAT(WhyInvalid(step, 8),
+  EXPECT_THAT(Reasons(step, {.threads = 8}),
               ElementsAre(AllOf(HasSubstr("used 0.91 of a core"),
                                 HasSubstr("0.90 is allowed"),
                                 HasSubstr("more --threads"))));
@@ -93,44 +102,54 @@ TEST(ValidityTest, AFullThreadIsTooMuchHoweverIdleTheOthers) {
 TEST(ValidityTest, AllThreadsTogetherHaveALimit) {
   Step step = StepOf(milliseconds(5), milliseconds(0));
   step.client_cores = 3.6;
-  EXPECT_THAT(WhyInvalid(step, 4), IsEmpty());
+  EXPECT_THAT(Reasons(step, {.threads = 4}), IsEmpty());
 
   step.client_cores = 3.7;
-  EXPECT_THAT(WhyInvalid(step, 4),
+  EXPECT_THAT(Reasons(step, {.threads = 4}),
               ElementsAre(AllOf(HasSubstr("4 threads used 3.70 cores"),
                                 HasSubstr("3.60 are allowed"),
                                 HasSubstr("another machine"))));
 }
 
-TEST(ValidityTest, NoRequestMayBeDropped) {
+TEST(ValidityTest, SaysWhatDropsRequestsAndWhatHelps) {
   Step step = StepOf(milliseconds(5), milliseconds(0));
   step.dropped = 3;
 
-  EXPECT_THAT(WhyInvalid(step, 2),
-              ElementsAre(AllOf(HasSubstr("3 of 1000 requests"),
-                                HasSubstr("larger --max-in-flight"))));
+  EXPECT_THAT(Reasons(step, {.max_in_flight = 700}),
+              ElementsAre("3 of 1000 requests were never sent because 700 "
+                          "others were under way, as many as --max-in-flight "
+                          "allows: use a larger --max-in-flight or a lower "
+                          "rate"));
+  EXPECT_THAT(
+      Reasons(step, {.max_in_flight = 32, .is_limited_by_streams = true}),
+      ElementsAre("3 of 1000 requests were never sent because 32 others were "
+                  "under way, as many as the server reads of the streams: use "
+                  "more --streams or a lower rate"));
 }
 
-// A server that is too slow leaves too many in flight.
-TEST(ValidityTest, DroppedRequestsAreNotTheClientsFault) {
+TEST(ValidityTest, EveryReasonHasItsKind) {
+  using Kind = InvalidReason::Kind;
+  const auto kinds = [](Step step) {
+    step.invalid = WhyInvalid(step, {});
+    std::vector<Kind> found;
+    for (const Kind kind :
+         {Kind::kTooSlow, Kind::kInFlight, Kind::kNoRequests}) {
+      if (IsInvalidFor(kind, step)) found.push_back(kind);
+    }
+    return found;
+  };
   Step step = StepOf(milliseconds(5), milliseconds(0));
-  EXPECT_FALSE(IsClientLimited(step));
+  EXPECT_THAT(kinds(step), IsEmpty());
 
   step.dropped = 3;
-  step.invalid = WhyInvalid(step, 2);
-  EXPECT_EQ(step.invalid.size(), 1U);
-  EXPECT_FALSE(IsClientLimited(step));
+  EXPECT_THAT(kinds(step), ElementsAre(Kind::kInFlight));
 
   step.busiest_thread = 1;
-  step.invalid = WhyInvalid(step, 2);
-  EXPECT_EQ(step.invalid.size(), 2U);
-  EXPECT_TRUE(IsClientLimited(step));
+  EXPECT_THAT(kinds(step), ElementsAre(Kind::kTooSlow, Kind::kInFlight));
 
   Step nothing;
   nothing.duration = Seconds(1);
-  nothing.invalid = WhyInvalid(nothing, 2);
-  EXPECT_EQ(nothing.invalid.size(), 1U);
-  EXPECT_FALSE(IsClientLimited(nothing));
+  EXPECT_THAT(kinds(nothing), ElementsAre(Kind::kNoRequests));
 }
 
 TEST(ValidityTest, AStepOfNothingSaysNothing) {
@@ -138,7 +157,7 @@ TEST(ValidityTest, AStepOfNothingSaysNothing) {
   step.load = {.arrivals = Arrivals::kPoisson, .rate = 0.1};
   step.duration = Seconds(2.5);
 
-  EXPECT_THAT(WhyInvalid(step, 2),
+  EXPECT_THAT(Reasons(step),
               ElementsAre(AllOf(HasSubstr("in 2.50 s"),
                                 HasSubstr("longer --duration"))));
 }
@@ -148,7 +167,7 @@ TEST(ValidityTest, SaysEveryReason) {
   step.busiest_thread = 1;
   step.dropped = 1;
 
-  EXPECT_EQ(WhyInvalid(step, 2).size(), 3U);
+  EXPECT_EQ(Reasons(step).size(), 3U);
 }
 
 }  // namespace
