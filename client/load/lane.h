@@ -9,6 +9,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <random>
 #include <thread>
@@ -34,6 +35,8 @@ struct RunSetup {
   // For requests that have none of their own.
   std::chrono::milliseconds default_deadline = std::chrono::seconds(10);
   int lanes = 1;
+  // That the process may use.
+  double cpus = std::numeric_limits<double>::infinity();
   // Streams of a lane; 0: a call for each request.
   int streams = 0;
   // Of all lanes together; an open loop drops what would exceed it. And whether

@@ -40,6 +40,13 @@ std::chrono::milliseconds Milliseconds(double seconds) {
       Seconds(seconds));
 }
 
+// What the machine and its cgroup let this process use.
+double UsableCpus() {
+  const CpuTopology cpu = ReadCpuTopology();
+  const double cpus = cpu.affinity_cpus;
+  return cpu.quota_cpus > 0 ? std::min(cpus, cpu.quota_cpus) : cpus;
+}
+
 // Shows how a run goes on stderr, over and over on one line of a terminal.
 class ProgressDisplay {
  public:
@@ -107,6 +114,7 @@ class Bench {
           .protocol = protocol_,
           .default_deadline = Milliseconds(line_.timeout_s),
           .lanes = line_.threads,
+          .cpus = cpus_,
           .streams = line_.streams,
           .max_in_flight = MaxInFlight(),
           .is_limited_by_streams = MaxInFlight() < line_.max_in_flight,
@@ -166,6 +174,7 @@ class Bench {
   std::vector<PreparedRequest> requests_;
   std::unique_ptr<Deployment> deployment_;
   absl::StatusOr<ServerInfo> info_;
+  const double cpus_ = UsableCpus();
   std::optional<Verifier> verifier_;
 };
 

@@ -84,6 +84,7 @@ class Run {
       steps.back().invalid =
           WhyInvalid(steps.back(),
                      {.threads = 2 * setup_.lanes,
+                      .cpus = setup_.cpus,
                       .max_in_flight = setup_.max_in_flight,
                       .is_limited_by_streams = setup_.is_limited_by_streams});
     }

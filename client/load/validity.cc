@@ -17,36 +17,41 @@ constexpr Seconds kLag = std::chrono::milliseconds(1);
 // the client.
 constexpr double kBusy = 0.9;
 
-void CheckSendLag(const Step& step, std::vector<InvalidReason>& reasons) {
+// More threads are of use only while there are CPUs for them.
+const char* Remedy(const ClientMeans& means) {
+  return means.threads < means.cpus
+             ? "use more --threads, less load or another machine"
+             : "use less load or another machine";
+}
+
+void CheckSendLag(const Step& step, const ClientMeans& means,
+                  std::vector<InvalidReason>& reasons) {
   const Seconds lag = step.send_lag.Percentile(99);
   const Seconds latency = step.Latency(Ending::kAnswered).Percentile(99);
   const Seconds limit = std::max(kLagShare * latency, kLag);
   if (step.load.arrivals != Arrivals::kClosed && lag > limit) {
     reasons.push_back({absl::StrFormat(
         "the client sent requests late, p99 %s after their time where %s are "
-        "allowed (10 %% of the latency's p99, at least 1 ms): use more "
-        "--threads, less load or another machine",
-        DurationText(lag), DurationText(limit))});
+        "allowed (10 %% of the latency's p99, at least 1 ms): %s",
+        DurationText(lag), DurationText(limit), Remedy(means))});
   }
 }
 
-void CheckProcessors(const Step& step, int threads,
+void CheckProcessors(const Step& step, const ClientMeans& means,
                      std::vector<InvalidReason>& reasons) {
-  const double limit = kBusy * threads;
+  const double limit = kBusy * std::min<double>(means.threads, means.cpus);
   if (step.busiest_thread > kBusy) {
     // Threads are rarely equally busy: one that is full delays its requests
     // however idle the others are.
     reasons.push_back({absl::StrFormat(
         "the client was short of CPU time, its busiest thread used %.2f of a "
-        "core where %.2f is allowed: use more --threads, less load or "
-        "another machine",
-        step.busiest_thread, kBusy)});
+        "core where %.2f is allowed: %s",
+        step.busiest_thread, kBusy, Remedy(means))});
   } else if (step.client_cores > limit) {
     reasons.push_back({absl::StrFormat(
         "the client was short of CPU time, its %d threads used %.2f cores "
-        "where %.2f are allowed: use more --threads, less load or another "
-        "machine",
-        threads, step.client_cores, limit)});
+        "where %.2f are allowed: %s",
+        means.threads, step.client_cores, limit, Remedy(means))});
   }
 }
 
@@ -74,8 +79,8 @@ std::vector<InvalidReason> WhyInvalid(const Step& step,
                          DurationText(step.duration)),
          InvalidReason::Kind::kNoRequests});
   }
-  CheckSendLag(step, reasons);
-  CheckProcessors(step, means.threads, reasons);
+  CheckSendLag(step, means, reasons);
+  CheckProcessors(step, means, reasons);
   if (step.dropped > 0) reasons.push_back(WhyDropped(step, means));
   return reasons;
 }

@@ -17,6 +17,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 // 1000 requests answered in `latency`, sent `lag` late.
 Step StepOf(milliseconds latency, Histogram::Duration lag) {
@@ -109,6 +110,32 @@ TEST(ValidityTest, AllThreadsTogetherHaveALimit) {
               ElementsAre(AllOf(HasSubstr("4 threads used 3.70 cores"),
                                 HasSubstr("3.60 are allowed"),
                                 HasSubstr("another machine"))));
+}
+
+// Four threads on two CPUs, or on what a quota leaves of them.
+TEST(ValidityTest, ThreadsUseNoMoreThanTheCpusThereAre) {
+  Step step = StepOf(milliseconds(5), milliseconds(0));
+  step.client_cores = 1.8;
+  EXPECT_THAT(Reasons(step, {.threads = 4, .cpus = 2}), IsEmpty());
+
+  step.client_cores = 1.9;
+  EXPECT_THAT(Reasons(step, {.threads = 4, .cpus = 2}),
+              ElementsAre(AllOf(HasSubstr("4 threads used 1.90 cores"),
+                                HasSubstr("1.80 are allowed"))));
+  EXPECT_THAT(Reasons(step, {.threads = 4, .cpus = 1.5}),
+              ElementsAre(HasSubstr("1.35 are allowed")));
+}
+
+TEST(ValidityTest, MoreThreadsHelpOnlyWhereThereAreCpusForThem) {
+  Step step = StepOf(milliseconds(5), milliseconds(5));
+  step.busiest_thread = 1;
+  for (const std::string& reason : Reasons(step, {.threads = 2, .cpus = 4})) {
+    EXPECT_THAT(reason, HasSubstr("use more --threads"));
+  }
+  for (const std::string& reason : Reasons(step, {.threads = 4, .cpus = 4})) {
+    EXPECT_THAT(reason, AllOf(Not(HasSubstr("--threads")),
+                              HasSubstr(": use less load or")));
+  }
 }
 
 TEST(ValidityTest, SaysWhatDropsRequestsAndWhatHelps) {
