@@ -301,7 +301,7 @@ std::string SilenceText(const Comparison& comparison) {
 
 std::string RecoveryText(const Overload& overload) {
   if (!overload.recovery.has_value()) {
-    return "never";
+    return overload.is_limited_by_client ? "unknown" : "never";
   }
   return *overload.recovery == Seconds(0) ? "at once"
                                           : DurationText(*overload.recovery);

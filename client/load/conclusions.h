@@ -74,7 +74,7 @@ std::string SkippedText(const Sweep& sweep);
 // answered in every turn.
 std::string SilenceText(const Comparison& comparison);
 
-// "at once", "1.25 s" or "never".
+// "at once", "1.25 s" or "never"; "unknown" when the client was the limit.
 std::string RecoveryText(const Overload& overload);
 
 // What a ratio B / A shows with 95 % confidence; none within 1 % of 1, which is

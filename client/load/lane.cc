@@ -13,6 +13,11 @@ namespace {
 // Of answers that are kept to be verified, over all lanes and trials.
 constexpr std::int64_t kMaxKeptBytes = std::int64_t{256} << 20;
 
+// How far behind requests of a trial are still sent when it is over. Without an
+// end, a client that cannot offer a rate would go on for many times the trial,
+// into those that follow.
+constexpr std::chrono::milliseconds kGrace(500);
+
 // The kernel may otherwise wake a sleeper 50 us late, to save power.
 void WakeOnTime() { prctl(PR_SET_TIMERSLACK, 1); }
 
@@ -127,7 +132,11 @@ void Lane::SendOpenLoop(std::size_t trial) {
     const SteadyClock::time_point intended = start + arrivals.Next();
     if (intended >= EndOf(trial)) break;
     std::this_thread::sleep_until(intended);
-    SendNext(trial, intended);
+    if (SteadyClock::now() < EndOf(trial) + kGrace) {
+      SendNext(trial, intended);
+    } else {
+      GiveUp(trial, intended);
+    }
   }
   std::this_thread::sleep_until(EndOf(trial));
 }
@@ -161,6 +170,12 @@ void Lane::SendNext(std::size_t trial, SteadyClock::time_point intended) {
                  .trial = trial,
                  .intended = intended,
                  .sent = is_open ? SteadyClock::now() : intended});
+}
+
+void Lane::GiveUp(std::size_t trial, SteadyClock::time_point intended) {
+  const MutexLock lock(mutex_);
+  records_[trial].AddOffered(intended);
+  records_[trial].AddTooLate(intended);
 }
 
 void Lane::Receive() {

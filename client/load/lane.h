@@ -80,6 +80,7 @@ class Lane {
   void SendClosedLoop(std::size_t trial);
   void SendAll();
   void SendNext(std::size_t trial, SteadyClock::time_point intended);
+  void GiveUp(std::size_t trial, SteadyClock::time_point intended);
   void Receive();
   void OnLanded(const Flight& flight, Landing& landing);
   SteadyClock::time_point EndOf(std::size_t trial) const {

@@ -30,6 +30,8 @@ struct Overload {
   double factor = 0;  // times the knee's rate
   Step step{};
   double goodput = 0;  // see Goodput
+  // Then there is no telling how soon the deployment recovers.
+  bool is_limited_by_client = false;
   // From the end of the overload to the start of the first two windows in a row
   // that held the objectives at 0.8 of the knee; none when no two did.
   std::optional<Seconds> recovery{};

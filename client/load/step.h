@@ -65,9 +65,11 @@ struct Step {
   Load load{};
   Seconds duration{0};  // of the measured part
   // Requests that were meant to start in the measured part, and those of them
-  // that never did because as many as may be others were under way.
+  // that never did: because as many as may be others were under way or, part of
+  // it, because the client was behind when the step was over.
   std::int64_t offered = 0;
   std::int64_t dropped = 0;
+  std::int64_t too_late = 0;
   std::int64_t ended[kEndings] = {};
   // From the intended start to the end, by Ending.
   Histogram latency[kEndings];

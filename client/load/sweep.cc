@@ -217,7 +217,7 @@ class SweepRun {
       ATTENTION_ASSIGN_OR_RETURN(Overload overload, Overrun(rate));
       overload.factor = factor;
       sweep_.overloads.push_back(std::move(overload));
-      if (IsLimitedByClient(sweep_.overloads.back().step)) {
+      if (sweep_.overloads.back().is_limited_by_client) {
         break;
       }
     }
@@ -241,7 +241,9 @@ class SweepRun {
     overload.step = std::move(steps.front());
     overload.goodput =
         Goodput(overload.step, LatencyLimit(options_.objectives));
-    overload.recovery = RecoveryOf(steps);
+    // Windows after that show how soon the client is on time again.
+    overload.is_limited_by_client = IsLimitedByClient(overload.step);
+    if (!overload.is_limited_by_client) overload.recovery = RecoveryOf(steps);
     MessageCounts messages;
     for (auto step = steps.begin() + 1; step != steps.end(); ++step) {
       Add(*step, overload.windows);

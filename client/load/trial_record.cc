@@ -36,6 +36,12 @@ void TrialRecord::AddDropped(SteadyClock::time_point intended) {
   if (IsMeasured(intended)) ++step_.dropped;
 }
 
+void TrialRecord::AddTooLate(SteadyClock::time_point intended) {
+  if (!IsMeasured(intended)) return;
+  ++step_.dropped;
+  ++step_.too_late;
+}
+
 void TrialRecord::AddLanded(const Flight& flight, const Landing& landing,
                             const PreparedRequest& request) {
   const bool is_answered = landing.ending == Ending::kAnswered;
@@ -93,6 +99,7 @@ void TrialRecord::Merge(const TrialRecord& other) {
   const Step& from = other.step_;
   step_.offered += from.offered;
   step_.dropped += from.dropped;
+  step_.too_late += from.too_late;
   for (int e = 0; e < kEndings; ++e) {
     step_.ended[e] += from.ended[e];
     step_.latency[e].Merge(from.latency[e]);

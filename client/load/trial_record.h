@@ -40,6 +40,8 @@ class TrialRecord {
   // A request was meant to start then, and does, or is dropped.
   void AddOffered(SteadyClock::time_point intended);
   void AddDropped(SteadyClock::time_point intended);
+  // The same, because the trial is over.
+  void AddTooLate(SteadyClock::time_point intended);
   void AddLanded(const Flight& flight, const Landing& landing,
                  const PreparedRequest& request);
 

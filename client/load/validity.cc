@@ -55,11 +55,20 @@ void CheckProcessors(const Step& step, const ClientMeans& means,
   }
 }
 
+void CheckTooLate(const Step& step, const ClientMeans& means,
+                  std::vector<InvalidReason>& reasons) {
+  if (step.too_late == 0) return;
+  reasons.push_back({absl::StrFormat(
+      "%d of %d requests were never sent because the client was still behind "
+      "when the step was over: %s",
+      step.too_late, step.offered, Remedy(means))});
+}
+
 InvalidReason WhyDropped(const Step& step, const ClientMeans& means) {
   return {absl::StrFormat(
               "%d of %d requests were never sent because %d others were under "
               "way, as many as %s: use %s or a lower rate",
-              step.dropped, step.offered, means.max_in_flight,
+              step.dropped - step.too_late, step.offered, means.max_in_flight,
               means.is_limited_by_streams ? "the server reads of the streams"
                                           : "--max-in-flight allows",
               means.is_limited_by_streams ? "more --streams"
@@ -81,7 +90,8 @@ std::vector<InvalidReason> WhyInvalid(const Step& step,
   }
   CheckSendLag(step, means, reasons);
   CheckProcessors(step, means, reasons);
-  if (step.dropped > 0) reasons.push_back(WhyDropped(step, means));
+  CheckTooLate(step, means, reasons);
+  if (step.dropped > step.too_late) reasons.push_back(WhyDropped(step, means));
   return reasons;
 }
 

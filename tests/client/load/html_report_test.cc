@@ -40,6 +40,18 @@ TEST(HtmlReportTest, ASweepMarksItsKnee) {
   EXPECT_THAT(html, HasSubstr("<td>never</td>"));
 }
 
+TEST(HtmlReportTest, RecoveryFromWhatTheClientCouldNotOfferIsUnknown) {
+  Report report = SweepReport();
+  for (Overload& overload : report.sweep->overloads) {
+    overload.recovery.reset();
+    overload.is_limited_by_client = true;
+  }
+  const std::string html = HtmlReport(report);
+
+  EXPECT_THAT(html, HasSubstr("recovery: unknown"));
+  EXPECT_THAT(html, HasSubstr("<td>unknown</td>"));
+}
+
 TEST(HtmlReportTest, ThroughputIsOfTheAnswersThatCame) {
   Report report = StepReport();
   report.step->completed = 5'000;

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "client/load/validity.h"
 #include "tests/support/slowdown.h"
 #include "tests/support/timed_service.h"
 
@@ -242,6 +243,26 @@ TEST_F(LoadRunTest, WhatExceedsMaxInFlightIsDroppedAndSaid) {
   EXPECT_GT(step.dropped, 50);
   EXPECT_EQ(step.dropped + step.Ended(Ending::kAnswered), 100);
   ASSERT_FALSE(step.invalid.empty());
+}
+
+// Far more than any client sends: what is left half a second after the trial is
+// counted, and the next one is soon on time.
+TEST_F(LoadRunTest, AClientThatIsBehindDoesNotGoOnForever) {
+  Start({});
+  RunSetup setup = SetupOf();
+  setup.max_in_flight = 10'000'000;
+  const Trial flood{.load = {Arrivals::kConstant, 2e6, 0},
+                    .duration = Seconds(0.5)};
+  const Trial calm{.load = {Arrivals::kConstant, 20, 0},
+                   .duration = Seconds(3)};
+  const auto steps = Run(setup, {flood, calm});
+  EXPECT_EQ(steps[0].offered, 1'000'000);
+  EXPECT_GT(steps[0].too_late, 0);
+  EXPECT_EQ(steps[0].dropped, steps[0].too_late);
+  EXPECT_TRUE(IsInvalidFor(InvalidReason::Kind::kTooSlow, steps[0]));
+  EXPECT_FALSE(IsInvalidFor(InvalidReason::Kind::kInFlight, steps[0]));
+  EXPECT_EQ(steps[1].offered, 60);
+  EXPECT_EQ(steps[1].dropped, 0);
 }
 
 TEST_F(LoadRunTest, AClosedLoopKeepsItsConcurrency) {

@@ -35,6 +35,11 @@ TEST(SweepOverloadTest, OverloadsEndWithTheFirstThatTheClientCannotSend) {
   ASSERT_THAT(sweep->overloads, SizeIs(2));
   EXPECT_THAT(sweep->overloads[0].step.invalid, IsEmpty());
   EXPECT_THAT(sweep->overloads[1].step.invalid, SizeIs(1));
+  // What follows shows how soon the client is on time again.
+  EXPECT_TRUE(sweep->overloads[0].recovery.has_value());
+  EXPECT_FALSE(sweep->overloads[0].is_limited_by_client);
+  EXPECT_FALSE(sweep->overloads[1].recovery.has_value());
+  EXPECT_TRUE(sweep->overloads[1].is_limited_by_client);
 }
 
 // The backlog of 6 s at f times the knee k drains with what 0.8 k leaves of

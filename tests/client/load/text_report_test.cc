@@ -200,6 +200,13 @@ TEST(TextReportTest, ASweepShowsWhatOverloadDoes) {
   EXPECT_THAT(text, Not(HasSubstr("Not tried")));
 }
 
+TEST(TextReportTest, RecoveryFromWhatTheClientCouldNotOfferIsUnknown) {
+  Report report = SweepReport();
+  report.sweep->overloads.back().is_limited_by_client = true;
+
+  EXPECT_EQ(Row(TextReport(report), "4 x").back(), "unknown");
+}
+
 TEST(TextReportTest, ASweepSaysWhichOverloadsItSkipped) {
   Report report = SweepReport();
   report.sweep->overloads.clear();

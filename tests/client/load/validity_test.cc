@@ -154,6 +154,18 @@ TEST(ValidityTest, SaysWhatDropsRequestsAndWhatHelps) {
                   "more --streams or a lower rate"));
 }
 
+TEST(ValidityTest, SaysThatTheClientWasBehindAtTheEnd) {
+  Step step = StepOf(milliseconds(5), milliseconds(0));
+  step.dropped = 10;
+  step.too_late = 7;
+
+  EXPECT_THAT(Reasons(step),
+              ElementsAre(AllOf(HasSubstr("7 of 1000 requests were never sent"),
+                                HasSubstr("still behind"),
+                                HasSubstr("use more --threads")),
+                          HasSubstr("3 of 1000 requests were never sent")));
+}
+
 TEST(ValidityTest, EveryReasonHasItsKind) {
   using Kind = InvalidReason::Kind;
   const auto kinds = [](Step step) {
