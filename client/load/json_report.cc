@@ -58,7 +58,7 @@ Json TimelineJson(const std::vector<TimelineSecond>& timeline) {
   for (std::size_t i = 0; i < timeline.size(); ++i) {
     const TimelineSecond& second = timeline[i];
     Json entry = {{"second", i},
-                  {"offered", Number(second.offered)},
+                  {"offered", second.offered},
                   {"completed", second.completed}};
     for (int ending = 0; ending < kEndings; ++ending) {
       entry[kEndingNames[ending]] = second.ended[ending];

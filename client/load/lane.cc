@@ -18,6 +18,10 @@ constexpr std::int64_t kMaxKeptBytes = std::int64_t{256} << 20;
 // into those that follow.
 constexpr std::chrono::milliseconds kGrace(500);
 
+// Arrivals have the seeds that follow that of the run: requests are drawn from
+// others, so that neither says anything of the other.
+constexpr std::uint64_t kRequestSeeds = std::uint64_t{1} << 63;
+
 // The kernel may otherwise wake a sleeper 50 us late, to save power.
 void WakeOnTime() { prctl(PR_SET_TIMERSLACK, 1); }
 
@@ -38,7 +42,7 @@ Lane::Lane(const RunSetup& setup, int index, const std::vector<Trial>& trials)
     : setup_(setup),
       index_(index),
       trials_(trials),
-      random_(setup.seed + static_cast<std::uint64_t>(index)) {
+      random_(setup.seed + kRequestSeeds + static_cast<std::uint64_t>(index)) {
   CallerSetup calls{
       .deployment = setup.deployment,
       .requests = setup.requests,

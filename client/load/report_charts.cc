@@ -156,10 +156,11 @@ double MiddleOf(const Step& step, std::size_t second) {
 
 // What `count` says of each second, as a rate.
 ChartLine RateLine(const Step& step, const std::string& name, LineStyle style,
-                   double (*count)(const TimelineSecond&)) {
+                   std::int64_t (*count)(const TimelineSecond&)) {
   ChartLine line = {.name = name, .style = style};
   for (std::size_t i = 0; i < step.timeline.size(); ++i) {
-    const double rate = count(step.timeline[i]) / LengthOf(step, i);
+    const double rate =
+        static_cast<double>(count(step.timeline[i])) / LengthOf(step, i);
     line.points.push_back({.x = MiddleOf(step, i), .y = rate});
     if (step.timeline.size() <= kMostDots && style != LineStyle::kQuiet) {
       line.points.back().label =
@@ -169,8 +170,8 @@ ChartLine RateLine(const Step& step, const std::string& name, LineStyle style,
   return line;
 }
 
-double CountOf(const TimelineSecond& second, Ending ending) {
-  return static_cast<double>(second.ended[static_cast<int>(ending)]);
+std::int64_t CountOf(const TimelineSecond& second, Ending ending) {
+  return second.ended[static_cast<int>(ending)];
 }
 
 }  // namespace
@@ -286,9 +287,7 @@ Chart TimelineChart(const Step& step) {
       RateLine(step, "offered", LineStyle::kQuiet,
                [](const TimelineSecond& second) { return second.offered; }),
       RateLine(step, "answered", LineStyle::kFirst,
-               [](const TimelineSecond& second) {
-                 return static_cast<double>(second.completed);
-               }),
+               [](const TimelineSecond& second) { return second.completed; }),
       RateLine(step, "refused", LineStyle::kSecond,
                [](const TimelineSecond& second) {
                  return CountOf(second, Ending::kRefused);

@@ -50,7 +50,7 @@ struct InvalidReason {
 // A second of a step, counted from its start; requests belong to the second in
 // which they were meant to start.
 struct TimelineSecond {
-  double offered = 0;  // requests meant to start
+  std::int64_t offered = 0;  // requests meant to start
   std::int64_t ended[kEndings] = {};
   // Answers that came in this second, whenever their requests were meant to
   // start.

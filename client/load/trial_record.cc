@@ -129,7 +129,7 @@ Step TrialRecord::ToStep() const {
   Step step = step_;
   step.messages = messages_.MostFrequent();
   for (const Second& second : seconds_) {
-    TimelineSecond shown{.offered = static_cast<double>(second.offered),
+    TimelineSecond shown{.offered = second.offered,
                          .completed = second.completed,
                          .p50 = second.latency.Percentile(50),
                          .p99 = second.latency.Percentile(99)};

@@ -111,6 +111,9 @@ TEST(JsonReportTest, HoldsTheTimelineAndWhatWasSaid) {
 
   ASSERT_EQ(step["timeline"].size(), 2);
   EXPECT_EQ(step["timeline"][0]["second"], 0);
+  // A count, and not 7.0.
+  EXPECT_TRUE(step["timeline"][1]["offered"].is_number_integer());
+  EXPECT_EQ(step["timeline"][1]["offered"], 7);
   EXPECT_EQ(step["timeline"][0]["answered"], 1000);
   EXPECT_THAT(step["timeline"][0]["p99_ms"].get<double>(), DoubleNear(20, 0.2));
   EXPECT_EQ(step["timeline"][1]["refused"], 7);

@@ -31,7 +31,7 @@ std::vector<TimelineSecond> Timeline(const Step& step) {
     // A little up and down, as real arrivals have it.
     const double wave = 1 + 0.03 * std::sin(2.1 * i);
     TimelineSecond second;
-    second.offered = step.OfferedRate() * wave;
+    second.offered = std::llround(step.OfferedRate() * wave);
     for (int ending = 0; ending < kEndings; ++ending) {
       second.ended[ending] = std::llround(
           static_cast<double>(step.ended[ending]) / seconds * wave);
