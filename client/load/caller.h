@@ -55,9 +55,9 @@ struct CallerSetup {
 std::unique_ptr<Caller> MakeUnaryCaller(CallerSetup setup);
 
 // `streams` streams, in turn, each with one target. A lost one is opened again
-// by the next request; what was on it has failed. No deadline travels on a
-// stream: an answer that comes after it is counted as expired, and one that
-// never comes is when the caller finishes.
+// by the next request; what was on it has failed. The server may not know the
+// deadlines: an answer that comes after its own is counted as expired, and one
+// that never comes is when the caller finishes.
 std::unique_ptr<Caller> MakeStreamCaller(CallerSetup setup, int streams);
 
 }  // namespace attention::load

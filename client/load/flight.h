@@ -42,7 +42,7 @@ Landing LandingOf(const Protocol& protocol, int code,
 Landing FailedLanding(const std::string& message,
                       SteadyClock::time_point ended);
 
-using OnLanded = std::function<void(const Flight&, Landing&)>;
+using OnLanded = std::function<void(const Flight&, const Landing&)>;
 
 }  // namespace attention::load
 

@@ -49,7 +49,7 @@ Lane::Lane(const RunSetup& setup, int index, const std::vector<Trial>& trials)
       .protocol = setup.protocol,
       .default_deadline = setup.default_deadline,
       .queue = queue_,
-      .on_landed = [this](const Flight& flight, Landing& landing) {
+      .on_landed = [this](const Flight& flight, const Landing& landing) {
         OnLanded(flight, landing);
       }};
   caller_ = setup.streams > 0
@@ -188,7 +188,7 @@ void Lane::Receive() {
   while (queue_.Next(&tag, &ok)) static_cast<Completion*>(tag)->Complete(ok);
 }
 
-void Lane::OnLanded(const Flight& flight, Landing& landing) {
+void Lane::OnLanded(const Flight& flight, const Landing& landing) {
   const PreparedRequest& request = setup_.requests[flight.request];
   const bool is_closed =
       trials_[flight.trial].load.arrivals == Arrivals::kClosed;

@@ -82,7 +82,7 @@ class Lane {
   void SendNext(std::size_t trial, SteadyClock::time_point intended);
   void GiveUp(std::size_t trial, SteadyClock::time_point intended);
   void Receive();
-  void OnLanded(const Flight& flight, Landing& landing);
+  void OnLanded(const Flight& flight, const Landing& landing);
   SteadyClock::time_point EndOf(std::size_t trial) const {
     return starts_[trial + 1];
   }

@@ -9,7 +9,7 @@
 
 namespace attention::load {
 
-// `command` is the command line as it was typed, for the reports.
+// `command` is what reports show: the words of the command line.
 LoadExitCode RunLoadCommand(const CommandLine& line,
                             const std::string& command);
 

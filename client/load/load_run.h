@@ -9,7 +9,7 @@
 #include "client/load/lane.h"
 #include "client/load/progress_line.h"
 #include "client/load/step.h"
-#include "client/load/sweep.h"
+#include "client/load/trial.h"
 #include "client/load/verifier.h"
 
 namespace attention::load {

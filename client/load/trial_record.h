@@ -12,7 +12,7 @@
 #include "client/load/message_counts.h"
 #include "client/load/request_pool.h"
 #include "client/load/step.h"
-#include "client/load/sweep.h"
+#include "client/load/trial.h"
 
 namespace attention::load {
 
