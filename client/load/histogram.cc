@@ -33,8 +33,6 @@ constexpr std::int64_t BucketOf(std::int64_t ns) {
   return (shift - kSmallestShift) * kOctaveBuckets + (ns >> shift);
 }
 
-constexpr std::int64_t kBuckets = BucketOf(kLongestNs) + 1;
-
 std::int64_t MiddleOf(std::int64_t bucket) {
   // The first octave and what is below it have the same width.
   const std::int64_t octave =
@@ -46,20 +44,38 @@ std::int64_t MiddleOf(std::int64_t bucket) {
 
 }  // namespace
 
-Histogram::Histogram() : buckets_(kBuckets) {}
-
 void Histogram::Record(Duration value) {
   value = std::max(value, Duration::zero());
-  ++buckets_[BucketOf(std::min(value.count(), kLongestNs))];
+  const std::int64_t bucket = BucketOf(std::min(value.count(), kLongestNs));
+  Cover(bucket, bucket);
+  ++buckets_[bucket - first_];
   ++count_;
   sum_ += static_cast<double>(value.count());
   min_ = std::min(min_, value);
   max_ = std::max(max_, value);
 }
 
+void Histogram::Cover(std::int64_t first, std::int64_t last) {
+  const auto size = static_cast<std::int64_t>(buckets_.size());
+  if (first >= first_ && last < first_ + size) return;
+  // Whole octaves, so that there is rarely more to be done.
+  first = first / kOctaveBuckets * kOctaveBuckets;
+  last = last / kOctaveBuckets * kOctaveBuckets + kOctaveBuckets - 1;
+  if (buckets_.empty()) first_ = first;
+  if (first < first_) {
+    buckets_.insert(buckets_.begin(), first_ - first, 0);
+    first_ = first;
+  }
+  buckets_.resize(std::max<std::size_t>(buckets_.size(), last + 1 - first_));
+}
+
 void Histogram::Merge(const Histogram& other) {
-  std::transform(buckets_.begin(), buckets_.end(), other.buckets_.begin(),
-                 buckets_.begin(), std::plus<>());
+  if (other.count_ == 0) return;
+  Cover(other.first_,
+        other.first_ + static_cast<std::int64_t>(other.buckets_.size()) - 1);
+  const auto begin = buckets_.begin() + (other.first_ - first_);
+  std::transform(other.buckets_.begin(), other.buckets_.end(), begin, begin,
+                 std::plus<>());
   count_ += other.count_;
   sum_ += other.sum_;
   min_ = std::min(min_, other.min_);
@@ -98,7 +114,7 @@ Histogram::Duration Histogram::AtRank(std::int64_t rank) const {
   for (std::int64_t seen = 0; seen < rank;) {
     seen += buckets_[++bucket];
   }
-  return std::clamp(Duration(MiddleOf(bucket)), min_, max_);
+  return std::clamp(Duration(MiddleOf(first_ + bucket)), min_, max_);
 }
 
 std::int64_t Histogram::CountUpTo(Duration value) const {
@@ -108,8 +124,8 @@ std::int64_t Histogram::CountUpTo(Duration value) const {
   if (value < min_) {
     return 0;
   }
-  const auto end =
-      buckets_.begin() + BucketOf(std::min(value.count(), kLongestNs)) + 1;
+  const std::int64_t last = BucketOf(std::min(value.count(), kLongestNs));
+  const auto end = buckets_.begin() + (last - first_) + 1;
   return std::accumulate(buckets_.begin(), end, std::int64_t{0});
 }
 

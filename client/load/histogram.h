@@ -9,14 +9,13 @@
 
 namespace attention::load {
 
-// Nanoseconds to an hour, in 34 KB whatever was recorded. Longer durations are
-// counted in the last bucket, negative ones as zero. Copyable; not thread-safe:
-// each thread records into its own, and Merge adds them up.
+// Nanoseconds to an hour, in 1 KB for each power of two from the shortest to
+// the longest that was recorded: 34 KB at most. Longer durations are counted in
+// the last bucket, negative ones as zero. Copyable; not thread-safe: each
+// thread records into its own, and Merge adds them up.
 class Histogram {
  public:
   using Duration = std::chrono::nanoseconds;
-
-  Histogram();
 
   void Record(Duration value);
   void Merge(const Histogram& other);
@@ -42,7 +41,11 @@ class Histogram {
   std::int64_t CountUpTo(Duration value) const;
 
  private:
-  std::vector<std::int64_t> buckets_;
+  // Makes room for these buckets and what is between them.
+  void Cover(std::int64_t first, std::int64_t last);
+
+  std::vector<std::int64_t> buckets_{};
+  std::int64_t first_ = 0;  // that buckets_ begins with
   std::int64_t count_ = 0;
   double sum_ = 0;  // of nanoseconds
   Duration min_ = Duration::max();

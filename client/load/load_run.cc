@@ -79,7 +79,7 @@ class Run {
           records_.push_back(std::move(lane->records()[t]));
         }
       }
-      steps.push_back(records_[t].ToStep());
+      steps.push_back(records_[t].TakeStep());
       AddCpu(cpu[t].first, cpu[t].second, steps.back());
       steps.back().invalid =
           WhyInvalid(steps.back(),

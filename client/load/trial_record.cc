@@ -125,8 +125,8 @@ void TrialRecord::Merge(const TrialRecord& other) {
   kept_.insert(kept_.end(), other.kept_.begin(), other.kept_.end());
 }
 
-Step TrialRecord::ToStep() const {
-  Step step = step_;
+Step TrialRecord::TakeStep() {
+  Step step = std::move(step_);
   step.messages = messages_.MostFrequent();
   for (const Second& second : seconds_) {
     TimelineSecond shown{.offered = second.offered,

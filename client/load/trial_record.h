@@ -47,8 +47,9 @@ class TrialRecord {
 
   void Merge(const TrialRecord& other);
 
-  // All but what verifying and the CPU clocks say.
-  Step ToStep() const;
+  // All but what verifying and the CPU clocks say, and only once: of each trial
+  // there are many numbers, so they are moved.
+  Step TakeStep();
   const std::vector<KeptAnswer>& kept() const { return kept_; }
 
  private:

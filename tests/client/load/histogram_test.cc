@@ -3,6 +3,7 @@
 #include "client/load/histogram.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <cmath>
@@ -196,6 +197,37 @@ TEST(HistogramTest, MergingPartsIsRecordingAll) {
   for (int percent = 1; percent <= 100; ++percent) {
     EXPECT_EQ(merged.Percentile(percent), all.Percentile(percent)) << percent;
   }
+}
+
+// Each reaches beyond what was there, on one side, on the other and on both.
+TEST(HistogramTest, GrowsToBothSides) {
+  Histogram merged = HistogramOf({50'000});
+  merged.Merge(HistogramOf({9'000'000'000}));
+  merged.Merge(HistogramOf({10}));
+  merged.Merge(HistogramOf({1, 3'600'000'000'000}));
+
+  EXPECT_EQ(merged.count(), 5);
+  EXPECT_EQ(merged.AtRank(1), nanoseconds(1));
+  EXPECT_NEAR(static_cast<double>(merged.AtRank(2).count()), 10, 4);
+  EXPECT_NEAR(static_cast<double>(merged.AtRank(3).count()), 50'000, 200);
+  EXPECT_NEAR(static_cast<double>(merged.AtRank(4).count()), 9e9, 36e6);
+  EXPECT_EQ(merged.AtRank(5), hours(1));
+  EXPECT_EQ(merged.CountUpTo(milliseconds(1)), 3);
+  merged.Merge(Histogram());
+  EXPECT_EQ(merged.count(), 5);
+}
+
+// A run has thousands, of a second each.
+TEST(HistogramTest, TakesNoMoreMemoryThanItsDurationsNeed) {
+  constexpr std::size_t kHistograms = 1000;
+  std::vector<Histogram> histograms(kHistograms);
+  const std::size_t before = mallinfo2().uordblks;
+  for (Histogram& histogram : histograms) {
+    histogram.Record(milliseconds(9));
+    histogram.Record(milliseconds(30));
+  }
+  // Two octaves, 8.4 to 34 ms, and what the heap adds.
+  EXPECT_LE(mallinfo2().uordblks - before, kHistograms * 4 * 1024);
 }
 
 TEST(HistogramTest, MergingEmptyOnesIsEmpty) {

@@ -59,7 +59,7 @@ TEST_F(TrialRecordTest, EndingsAreOfTheStartAndThroughputOfTheEnd) {
   Answer(record, milliseconds(900), milliseconds(1500));   // came in second 0
   Answer(record, milliseconds(1200), milliseconds(2200));  // both
   Answer(record, milliseconds(2500), milliseconds(3500));  // came after the end
-  const Step step = record.ToStep();
+  const Step step = record.TakeStep();
   EXPECT_EQ(step.Ended(Ending::kAnswered), 2);
   EXPECT_EQ(step.Latency(Ending::kAnswered).count(), 2);
   EXPECT_EQ(step.completed, 2);
@@ -86,7 +86,7 @@ TEST_F(TrialRecordTest, RefusalsThatDifferInNumbersAreOneMessageOfAllLanes) {
             request_);
   }
   record.Merge(other_lane);
-  const Step step = record.ToStep();
+  const Step step = record.TakeStep();
   EXPECT_THAT(step.messages,
               testing::ElementsAre(testing::Pair(
                   "RESOURCE_EXHAUSTED: queue: 0 requests wait", 2000)));
