@@ -54,10 +54,11 @@ struct CallerSetup {
 // A call for each request.
 std::unique_ptr<Caller> MakeUnaryCaller(CallerSetup setup);
 
-// `streams` streams, in turn, each with one target. A lost one is opened again
-// by the next request; what was on it has failed. The server may not know the
-// deadlines: an answer that comes after its own is counted as expired, and one
-// that never comes is when the caller finishes.
+// `streams` streams, in turn, each with one connection; those whose server is
+// lost or says NOT_SERVING are left out while there are others. A lost one is
+// opened again by the next request; what was on it has failed. The server may
+// not know the deadlines: an answer that comes after its own is counted as
+// expired, and one that never comes is when the caller finishes.
 std::unique_ptr<Caller> MakeStreamCaller(CallerSetup setup, int streams);
 
 }  // namespace attention::load

@@ -122,8 +122,8 @@ const std::shared_ptr<grpc::Channel>& Deployment::Next() {
   std::size_t next = 0;
   // Connect has made at least one.
   for (std::size_t i = 0; i < channels_.size(); ++i) {
-    next = turn_++ % channels_.size();
-    if (healthy_[next]) break;
+    next = NextIndex();
+    if (IsHealthy(next)) break;
   }
   return channels_[next];
 }

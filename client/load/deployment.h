@@ -48,6 +48,12 @@ class Deployment {
   const std::vector<std::shared_ptr<grpc::Channel>>& channels() const {
     return channels_;
   }
+  // The index in channels() of the next one in turn, whatever its health.
+  std::size_t NextIndex() { return turn_++ % channels_.size(); }
+  // Whether the server of channels()[index] was there and served when
+  // RefreshHealth looked.
+  bool IsHealthy(std::size_t index) const { return healthy_[index]; }
+
   // The value of the header "authorization"; empty: none.
   const std::string& authorization() const { return authorization_; }
 

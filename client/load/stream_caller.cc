@@ -21,12 +21,16 @@ namespace {
 // A request of the pool, whose slices all that send it share.
 using Message = std::vector<grpc::Slice>;
 
-// One stream after another of the same place. Send may come from any thread,
-// completions come from one.
+// One stream after another of the same connection. Send may come from any
+// thread, completions come from one.
 class Stream {
  public:
   Stream(const CallerSetup& setup, const std::vector<Message>& messages)
-      : setup_(setup), messages_(messages) {}
+      : setup_(setup),
+        messages_(messages),
+        channel_(setup.deployment.NextIndex()) {}
+
+  bool IsHealthy() const { return setup_.deployment.IsHealthy(channel_); }
 
   void Send(const Flight& flight) {
     const MutexLock lock(mutex_);
@@ -61,7 +65,7 @@ class Stream {
     if (!setup_.deployment.authorization().empty()) {
       context_->AddMetadata("authorization", setup_.deployment.authorization());
     }
-    grpc::GenericStub stub(setup_.deployment.Next());
+    grpc::GenericStub stub(setup_.deployment.channels()[channel_]);
     call_ = stub.PrepareCall(
         context_.get(), setup_.protocol.Method(Way::kStream), &setup_.queue);
     call_->StartCall(&started_);
@@ -197,6 +201,7 @@ class Stream {
 
   const CallerSetup& setup_;
   const std::vector<Message>& messages_;
+  const std::size_t channel_;
   Event started_{*this, &Stream::OnStarted};
   Event wrote_{*this, &Stream::OnWrote};
   Event read_{*this, &Stream::OnRead};
@@ -231,7 +236,12 @@ class StreamCaller final : public Caller {
   }
 
   void Send(const Flight& flight) override {
-    streams_[turn_++ % streams_.size()]->Send(flight);
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < streams_.size(); ++i) {
+      next = turn_++ % streams_.size();
+      if (streams_[next]->IsHealthy()) break;
+    }
+    streams_[next]->Send(flight);
   }
 
   void Finish() override {

@@ -395,23 +395,46 @@ TEST_F(LoadRunTest, AServerThatGoesAwayFailsWhatItHad) {
   }
 }
 
-TEST_F(LoadRunTest, TargetsAreUsedInTurnAndThoseThatStopServingAreLeftOut) {
-  TimedService first({});
-  TimedService second({});
-  Connect({.targets = {first.address(), second.address()}, .connections = 2});
-  const Trial trial{.load = {Arrivals::kConstant, 100, 0},
-                    .duration = Seconds(1)};
-  Step step = Run(SetupOf(), trial);
-  EXPECT_EQ(step.Ended(Ending::kAnswered), 100);
-  EXPECT_EQ(first.call_count(), 50);
-  EXPECT_EQ(second.call_count(), 50);
+TEST_F(LoadRunTest, TargetsAreUsedInTurn) {
+  for (const int streams : {0, 4}) {
+    TimedService first({});
+    TimedService second({});
+    Connect({.targets = {first.address(), second.address()}, .connections = 2});
+    RunSetup setup = SetupOf();
+    setup.streams = streams;
+    const Step step = Run(
+        setup, {.load = {Arrivals::kConstant, 100, 0}, .duration = Seconds(1)});
+    EXPECT_EQ(step.Ended(Ending::kAnswered), 100);
+    EXPECT_EQ(first.call_count(), 50);
+    EXPECT_EQ(second.call_count(), 50);
+  }
+}
 
-  second.SetServing(false);
-  step =
-      Run(SetupOf(),
-          {.load = trial.load, .warm_up = Seconds(1), .duration = Seconds(1)});
-  EXPECT_EQ(step.Ended(Ending::kAnswered), 100);
-  EXPECT_GE(first.call_count(), 50 + 140);
+// The second target serves again when the first has had 150 calls, which takes
+// 1.5 s while it gets all.
+TEST_F(LoadRunTest, ATargetThatStopsServingIsLeftOutUntilItIsBack) {
+  for (const int streams : {0, 4}) {
+    NthCall call(150, milliseconds(0));
+    TimedService first({.script = std::ref(call)});
+    TimedService second({});
+    Connect({.targets = {first.address(), second.address()}, .connections = 2});
+    second.SetServing(false);
+    std::thread back([&] {
+      call.Wait();
+      second.SetServing(true);
+    });
+    RunSetup setup = SetupOf();
+    setup.streams = streams;
+    // The warm-up has those that are sent before it is noticed.
+    const Step step = Run(setup, {.load = {Arrivals::kConstant, 100, 0},
+                                  .warm_up = Seconds(1),
+                                  .duration = Seconds(3)});
+    back.join();
+    EXPECT_EQ(step.Ended(Ending::kAnswered), 300);
+    // Half of the other 250, but for what it takes to be noticed.
+    EXPECT_LT(second.call_count(), 175);
+    EXPECT_GT(second.call_count(), 75);
+  }
 }
 
 TEST_F(LoadRunTest, AServerThatDoesNotServeCannotBeReached) {
