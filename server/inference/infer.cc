@@ -83,7 +83,7 @@ void AddOutput(const InferOutput& wanted, bool batch_of_one, Outputs& outputs,
   }
 }
 
-InferAnswer MakeAnswer(AttendResult result, const OpenInfer& open) {
+InferAnswer MakeAnswer(ServiceResult result, const OpenInfer& open) {
   InferAnswer answer;
   answer.status = WithTritonCode(result.status, open.timeout);
   if (answer.status.ok()) answer.status = CheckIntact(open.regions);
@@ -100,8 +100,8 @@ InferAnswer MakeAnswer(AttendResult result, const OpenInfer& open) {
   return answer;
 }
 
-AttendDone Answering(OpenInfer open) {
-  return [open = std::move(open)](AttendResult result) mutable {
+ServiceDone Answering(OpenInfer open) {
+  return [open = std::move(open)](ServiceResult result) mutable {
     InferAnswer answer = MakeAnswer(std::move(result), open);
     std::move(open.done)(std::move(answer));
   };

@@ -36,7 +36,7 @@ void StartBytes(const InferenceContext& context, grpc::ByteBuffer* bytes,
     // What a broken message left behind is nobody's id or model.
     RefuseAttend(context.service,
                  {.arrival = terms.arrival, .status = message.status()},
-                 [done = std::move(done)](const AttendResult& result) mutable {
+                 [done = std::move(done)](const ServiceResult& result) mutable {
                    std::move(done)({.status = result.status});
                  });
     return;

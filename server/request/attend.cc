@@ -13,8 +13,8 @@ namespace {
 // Everything that has to live until the engine is done.
 struct OpenCall {
   const ServiceContext& context;
-  AttendDone done;
-  AttendCall call;
+  ServiceDone done;
+  ServiceCall call;
   // Of the message; a mask and the outputs have their own.
   std::shared_ptr<const MemoryBudget::Reservation> reservation{};
   std::shared_ptr<const void> mask_memory{};
@@ -46,7 +46,7 @@ absl::StatusOr<ModelWidths> FindModel(OpenCall& open,
 
 // What the engine takes, all but `done`.
 absl::StatusOr<AttentionRequest> Convert(OpenCall& open) {
-  const AttendCall& call = open.call;
+  const ServiceCall& call = open.call;
   const ServiceContext& context = open.context;
   AttentionRequest request;
   ATTENTION_ASSIGN_OR_RETURN(const ModelWidths widths,
@@ -82,7 +82,7 @@ void ShortenId(std::string& id) {
 
 // A client whose time is up cancels, a little before the deadline that the
 // server sees: it rounds up the timeout that it sends, by up to 1%.
-absl::Status NameTimeout(const absl::Status& status, const AttendCall& call) {
+absl::Status NameTimeout(const absl::Status& status, const ServiceCall& call) {
   if (!absl::IsCancelled(status) || call.deadline == Clock::TimePoint::max()) {
     return status;
   }
@@ -123,9 +123,9 @@ void Record(const OpenCall& open, const absl::Status& status,
 void Finish(const absl::Status& engine_status, const AttentionTiming& timing,
             std::unique_ptr<OpenCall> open) {
   const Clock::TimePoint computed = SystemClock().Now();
-  AttendResult result{.status = NameTimeout(engine_status, open->call),
-                      .id = std::move(open->call.inputs.id),
-                      .timing = timing};
+  ServiceResult result{.status = NameTimeout(engine_status, open->call),
+                       .id = std::move(open->call.inputs.id),
+                       .timing = timing};
   ShortenId(result.id);
   Count(open->context, open->model_label, result.id, open->layout.tokens,
         result.status, timing);
@@ -135,7 +135,7 @@ void Finish(const absl::Status& engine_status, const AttentionTiming& timing,
     result.outputs = std::move(open->outputs);
   }
   Record(*open, result.status, timing, computed);
-  AttendDone done = std::move(open->done);
+  ServiceDone done = std::move(open->done);
   // The request's megabytes go before the answer's are sent.
   open.reset();
   std::move(done)(std::move(result));
@@ -143,8 +143,8 @@ void Finish(const absl::Status& engine_status, const AttentionTiming& timing,
 
 }  // namespace
 
-void StartAttend(const ServiceContext& context, AttendCall call,
-                 AttendDone done) {
+void StartAttend(const ServiceContext& context, ServiceCall call,
+                 ServiceDone done) {
   auto open = std::make_unique<OpenCall>(OpenCall{
       .context = context, .done = std::move(done), .call = std::move(call)});
   absl::StatusOr<AttentionRequest> request = Convert(*open);
@@ -162,8 +162,8 @@ void StartAttend(const ServiceContext& context, AttendCall call,
 }
 
 void RefuseAttend(const ServiceContext& context, const RefusedCall& call,
-                  AttendDone done) {
-  AttendResult result{.status = call.status, .id = call.id};
+                  ServiceDone done) {
+  ServiceResult result{.status = call.status, .id = call.id};
   ShortenId(result.id);
   const bool is_known =
       call.model == kSdpaModelName || context.registry.Find(call.model).ok();

@@ -20,7 +20,7 @@
 namespace attention {
 
 // A request as its protocol has read it.
-struct AttendCall {
+struct ServiceCall {
   std::string model{};
   RequestInputs inputs{};
   // What `inputs` point into, and what else has to live until the engine is
@@ -46,7 +46,7 @@ struct RefusedCall {
 };
 
 // How a request ended.
-struct AttendResult {
+struct ServiceResult {
   absl::Status status{};
   // As in the request, empty when the request could not be read.
   std::string id{};
@@ -56,16 +56,16 @@ struct AttendResult {
 };
 
 // Called exactly once, on a worker thread or inside StartAttend.
-using AttendDone = absl::AnyInvocable<void(AttendResult) &&>;
+using ServiceDone = absl::AnyInvocable<void(ServiceResult) &&>;
 
 // Validates a request, gives it to the engine and counts how it ended.
-void StartAttend(const ServiceContext& context, AttendCall call,
-                 AttendDone done);
+void StartAttend(const ServiceContext& context, ServiceCall call,
+                 ServiceDone done);
 
 // The same for a request that its protocol has refused: counts it and calls
 // `done` with its status.
 void RefuseAttend(const ServiceContext& context, const RefusedCall& call,
-                  AttendDone done);
+                  ServiceDone done);
 
 }  // namespace attention
 

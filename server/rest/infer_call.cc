@@ -43,7 +43,7 @@ void Begin(const InferenceContext& context, OpenCall call,
                  {.model = ParseServedName(route.name).model,
                   .arrival = terms.arrival,
                   .status = WithTritonCode(body.status(), {})},
-                 [call = std::move(call)](const AttendResult& result) mutable {
+                 [call = std::move(call)](const ServiceResult& result) mutable {
                    std::move(call.respond)(ErrorAnswer(result.status));
                  });
     return;

@@ -18,7 +18,7 @@ grpc::ServerUnaryReactor* AttentionService::Attend(
       [this](grpc::ByteBuffer* bytes, const RpcTerms& terms, RpcDone done) {
         StartAttendMessage(
             context_, bytes, terms,
-            [done = std::move(done)](AttendResult result) mutable {
+            [done = std::move(done)](ServiceResult result) mutable {
               RpcAnswer answer = {.status = result.status};
               if (result.status.ok()) {
                 answer.message = MakeResponseBuffer(result.id, result.timing,
@@ -37,7 +37,7 @@ AttentionService::AttendStream(grpc::CallbackServerContext* rpc) {
       [this](grpc::ByteBuffer* bytes, const RpcTerms& terms, RpcDone done) {
         StartAttendMessage(
             context_, bytes, terms,
-            [done = std::move(done)](AttendResult result) mutable {
+            [done = std::move(done)](ServiceResult result) mutable {
               std::move(done)(
                   {.message =
                        result.status.ok()

@@ -24,7 +24,7 @@ absl::Status Parse(grpc::ByteBuffer& bytes, v1::AttendRequest& request) {
 }  // namespace
 
 void StartAttendMessage(const ServiceContext& context, grpc::ByteBuffer* bytes,
-                        const RpcTerms& terms, AttendDone done) {
+                        const RpcTerms& terms, ServiceDone done) {
   const auto request = std::make_shared<v1::AttendRequest>();
   const absl::Status decompressed =
       Decompress(context.options.max_request_bytes, *bytes);

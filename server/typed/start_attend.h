@@ -10,7 +10,7 @@ namespace attention {
 
 // Reads an AttendRequest from `bytes`, which it clears, and starts it.
 void StartAttendMessage(const ServiceContext& context, grpc::ByteBuffer* bytes,
-                        const RpcTerms& terms, AttendDone done);
+                        const RpcTerms& terms, ServiceDone done);
 
 }  // namespace attention
 
