@@ -1,6 +1,7 @@
 #include "core/attention/tile_product.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #ifndef CORE_ATTENTION_TILE_PRODUCT_CC_
@@ -9,9 +10,12 @@
 namespace attention {
 namespace {
 
-// Terms between two reads ahead: with fewer the prefetches get in the way of
-// the loads, with more they come too late.
-constexpr std::int64_t kTermsAtATime = 4;
+// Rows and vectors of columns whose sums fill 32 registers of 512 bits, and
+// terms of them between two reads ahead: with fewer the prefetches get in the
+// way of the loads, with more they come too late.
+constexpr std::size_t kMostRows = 6;
+constexpr std::size_t kVectors = 4;
+constexpr std::int64_t kFewestTerms = 4;
 
 }  // namespace
 }  // namespace attention
@@ -32,15 +36,22 @@ namespace {
 using D = hn::CappedTag<float, 16>;
 using V = hn::Vec<D>;
 
-// Sums that fill the registers: with 32 of them 6 x 4, with 16 of them 6 x 2,
-// beside the vectors of b and one element of a.
-constexpr std::size_t kRows = 6;
-constexpr std::size_t kVectors = hn::MaxLanes(D()) == 16 ? 4 : 2;
+// With 16 registers sums are 3 x 4, beside three elements of a and a vector of
+// b: seven loads for twelve multiplications where 6 x 2 has eight. A pass has
+// half the rows and columns, and four times the terms in the same time; but
+// bf16 is slow there, and only tests ask for it.
+constexpr bool kIsSmall = hn::MaxLanes(D()) < 16;
+constexpr std::size_t kRows = kIsSmall ? kMostRows / 2 : kMostRows;
+template <class Lane>
+constexpr std::int64_t kTermsAtATime =
+    kIsSmall && std::is_same_v<Lane, OneF32> ? 4 * kFewestTerms : kFewestTerms;
 
 HWY_INLINE void ReadLinesAhead(ReadAhead& ahead) {
   for (int line = 0; line < ahead.lines; ++line) {
     if (ahead.now.next >= ahead.now.end) {
       ahead.now = std::exchange(ahead.then, {});
+      // To look at every step costs small registers a tenth of the product.
+      if (ahead.now.next == nullptr) ahead.lines = 0;
       return;
     }
     // Into the second-level cache: the first is full.
@@ -72,18 +83,46 @@ template <class Lane, std::size_t kR, std::size_t kV, class Columns>
 HWY_INLINE void AddTerm(D d, const float* HWY_RESTRICT a, std::int64_t a_stride,
                         const float* HWY_RESTRICT b, const Columns& columns,
                         V (&sum)[kR][kV]) {
-  V row[kV];
-  HWY_UNROLL(4)
-  for (std::size_t v = 0; v < kV; ++v) {
-    row[v] = columns.Load(d, b + v * hn::Lanes(d));
-  }
-  HWY_UNROLL(6)
-  for (std::size_t r = 0; r < kR; ++r) {
-    const V factor = hn::Set(d, a[static_cast<std::int64_t>(r) * a_stride]);
+  // What there is less of stays in registers.
+  if constexpr (kR < kV) {
+    V factor[kR];
+    HWY_UNROLL(6)
+    for (std::size_t r = 0; r < kR; ++r) {
+      factor[r] = hn::Set(d, a[static_cast<std::int64_t>(r) * a_stride]);
+    }
     HWY_UNROLL(4)
     for (std::size_t v = 0; v < kV; ++v) {
-      sum[r][v] = Lane::MulAdd(d, factor, row[v], sum[r][v]);
+      const V row = columns.Load(d, b + v * hn::Lanes(d));
+      HWY_UNROLL(6)
+      for (std::size_t r = 0; r < kR; ++r) {
+        sum[r][v] = Lane::MulAdd(d, factor[r], row, sum[r][v]);
+      }
     }
+  } else {
+    V row[kV];
+    HWY_UNROLL(4)
+    for (std::size_t v = 0; v < kV; ++v) {
+      row[v] = columns.Load(d, b + v * hn::Lanes(d));
+    }
+    HWY_UNROLL(6)
+    for (std::size_t r = 0; r < kR; ++r) {
+      const V factor = hn::Set(d, a[static_cast<std::int64_t>(r) * a_stride]);
+      HWY_UNROLL(4)
+      for (std::size_t v = 0; v < kV; ++v) {
+        sum[r][v] = Lane::MulAdd(d, factor, row[v], sum[r][v]);
+      }
+    }
+  }
+}
+
+// kTerms terms, from `term` on.
+template <class Lane, std::int64_t kTerms, std::size_t kR, std::size_t kV,
+          class Columns>
+HWY_INLINE void AddTerms(D d, TileView a, TileView b, std::int64_t term,
+                         const Columns& columns, V (&sum)[kR][kV]) {
+  HWY_UNROLL(16)
+  for (std::int64_t t = term; t < term + kTerms; ++t) {
+    AddTerm<Lane>(d, a.data + t, a.stride, b.data + t * b.stride, columns, sum);
   }
 }
 
@@ -92,6 +131,7 @@ template <class Lane, std::size_t kR, std::size_t kV, class Columns>
 HWY_INLINE void MultiplyRegisters(std::int64_t depth, TileView a, TileView b,
                                   const Columns& columns, bool accumulate,
                                   MutableTileView c, ReadAhead& ahead) {
+  constexpr std::int64_t kTerms = kTermsAtATime<Lane>;
   const D d;
   V sum[kR][kV];
   HWY_UNROLL(6)
@@ -100,17 +140,17 @@ HWY_INLINE void MultiplyRegisters(std::int64_t depth, TileView a, TileView b,
     for (std::size_t v = 0; v < kV; ++v) sum[r][v] = hn::Zero(d);
   }
   std::int64_t term = 0;
-  for (; term + kTermsAtATime <= depth; term += kTermsAtATime) {
-    HWY_UNROLL(4)
-    for (std::int64_t t = 0; t < kTermsAtATime; ++t) {
-      AddTerm<Lane>(d, a.data + term + t, a.stride,
-                    b.data + (term + t) * b.stride, columns, sum);
-    }
+  for (; term + kTerms <= depth; term += kTerms) {
+    AddTerms<Lane, kTerms>(d, a, b, term, columns, sum);
     ReadLinesAhead(ahead);
   }
+  if constexpr (kTerms > kFewestTerms) {
+    for (; term + kFewestTerms <= depth; term += kFewestTerms) {
+      AddTerms<Lane, kFewestTerms>(d, a, b, term, columns, sum);
+    }
+  }
   for (; term < depth; ++term) {
-    AddTerm<Lane>(d, a.data + term, a.stride, b.data + term * b.stride, columns,
-                  sum);
+    AddTerms<Lane, 1>(d, a, b, term, columns, sum);
   }
   HWY_UNROLL(6)
   for (std::size_t r = 0; r < kR; ++r) {
@@ -125,40 +165,37 @@ HWY_INLINE void MultiplyRegisters(std::int64_t depth, TileView a, TileView b,
   }
 }
 
+// The last `rows` of them, at most kR.
+template <class Lane, std::size_t kR, std::size_t kV, class Columns>
+HWY_INLINE void MultiplyLastRows(std::int64_t rows, std::int64_t depth,
+                                 TileView a, TileView b, const Columns& columns,
+                                 bool accumulate, MutableTileView c,
+                                 ReadAhead& ahead) {
+  if constexpr (kR > 0) {
+    if (rows == static_cast<std::int64_t>(kR)) {
+      return MultiplyRegisters<Lane, kR, kV>(depth, a, b, columns, accumulate,
+                                             c, ahead);
+    }
+    MultiplyLastRows<Lane, kR - 1, kV>(rows, depth, a, b, columns, accumulate,
+                                       c, ahead);
+  }
+}
+
 // All rows of kV vectors of columns.
 template <class Lane, std::size_t kV, class Columns>
 void MultiplyColumns(const TileShape& shape, TileView a, TileView b,
                      const Columns& columns, bool accumulate, MutableTileView c,
                      ReadAhead& ahead) {
-  const auto advance = [&](std::int64_t rows) {
-    a.data += rows * a.stride;
-    c.data += rows * c.stride;
-  };
+  constexpr auto kStep = static_cast<std::int64_t>(kRows);
   std::int64_t left = shape.rows;
-  for (; left >= static_cast<std::int64_t>(kRows); left -= kRows) {
+  for (; left >= kStep; left -= kStep) {
     MultiplyRegisters<Lane, kRows, kV>(shape.depth, a, b, columns, accumulate,
                                        c, ahead);
-    advance(kRows);
+    a.data += kStep * a.stride;
+    c.data += kStep * c.stride;
   }
-  switch (left) {
-    case 5:
-      return MultiplyRegisters<Lane, 5, kV>(shape.depth, a, b, columns,
-                                            accumulate, c, ahead);
-    case 4:
-      return MultiplyRegisters<Lane, 4, kV>(shape.depth, a, b, columns,
-                                            accumulate, c, ahead);
-    case 3:
-      return MultiplyRegisters<Lane, 3, kV>(shape.depth, a, b, columns,
-                                            accumulate, c, ahead);
-    case 2:
-      return MultiplyRegisters<Lane, 2, kV>(shape.depth, a, b, columns,
-                                            accumulate, c, ahead);
-    case 1:
-      return MultiplyRegisters<Lane, 1, kV>(shape.depth, a, b, columns,
-                                            accumulate, c, ahead);
-    default:
-      return;
-  }
+  MultiplyLastRows<Lane, kRows - 1, kV>(left, shape.depth, a, b, columns,
+                                        accumulate, c, ahead);
 }
 
 template <class Lane>
@@ -169,12 +206,10 @@ void MultiplyLanes(const TileShape& shape, TileView a, TileView b,
   std::int64_t vectors = shape.columns / lanes;
   while (vectors > 0) {
     const std::int64_t now = vectors < kWidest ? vectors : kWidest;
-    if constexpr (kWidest == 4) {
-      if (now == 4)
-        MultiplyColumns<Lane, 4>(shape, a, b, Whole(), accumulate, c, ahead);
-      if (now == 3)
-        MultiplyColumns<Lane, 3>(shape, a, b, Whole(), accumulate, c, ahead);
-    }
+    if (now == 4)
+      MultiplyColumns<Lane, 4>(shape, a, b, Whole(), accumulate, c, ahead);
+    if (now == 3)
+      MultiplyColumns<Lane, 3>(shape, a, b, Whole(), accumulate, c, ahead);
     if (now == 2)
       MultiplyColumns<Lane, 2>(shape, a, b, Whole(), accumulate, c, ahead);
     if (now == 1)
@@ -208,13 +243,13 @@ namespace attention {
 HWY_EXPORT(MultiplyTileT);
 
 int LinesAtATime(const TileShape& shape, const ReadAhead& ahead) {
-  // Of the registers with 512 bits; with fewer there is more time.
-  constexpr std::int64_t kRowsAtATime = 6;
+  // As often with small registers.
+  constexpr auto kRowsAtATime = static_cast<std::int64_t>(kMostRows);
   constexpr std::int64_t kMost = 4;
   const std::int64_t reads =
       (shape.rows + kRowsAtATime - 1) / kRowsAtATime *
       ((shape.columns + kPanelColumns - 1) / kPanelColumns) *
-      (shape.depth / kTermsAtATime);
+      (shape.depth / kFewestTerms);
   const std::int64_t lines =
       (ahead.now.end - ahead.now.next + ahead.then.end - ahead.then.next) /
       kLineLanes;

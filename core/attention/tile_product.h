@@ -35,7 +35,8 @@ struct ReadAhead {
   };
   Range now;
   Range then;
-  // Lines at a time: more where the product is over before all are read.
+  // Lines at a time: more where the product is over before all are read, none
+  // when they are.
   int lines = 1;
 };
 

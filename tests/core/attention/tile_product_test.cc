@@ -122,6 +122,7 @@ TEST_P(TileProductTest, ReadsAheadLineByLineAndNoFurtherThanTold) {
   ReadAhead little{.now = {soon.data(), soon.data() + 16}, .then = {}};
   multiply(little);
   EXPECT_EQ(little.now.next, nullptr) << "nothing is left";
+  EXPECT_EQ(little.lines, 0) << "and nobody looks again";
 }
 
 TEST(LinesAtATimeTest, IsMoreWhereProductsAreShort) {
