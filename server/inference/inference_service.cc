@@ -1,6 +1,8 @@
 #include "server/inference/inference_service.h"
 
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "core/base/status_macros.h"
 #include "server/inference/describe_model.h"
@@ -15,6 +17,7 @@
 #include "server/request/attend.h"
 #include "server/request/compressed_message.h"
 #include "server/request/grpc_status.h"
+#include "server/request/message_call.h"
 #include "server/request/request_stream.h"
 #include "server/request/unary_call.h"
 
@@ -42,6 +45,22 @@ void StartBytes(const InferenceContext& context, grpc::ByteBuffer* bytes,
     return;
   }
   StartInfer(context, *std::move(message), terms, std::move(done));
+}
+
+absl::Status DescribeRegions(
+    const InferenceContext& context, const std::string& peer,
+    const ::inference::SystemSharedMemoryStatusRequest& request,
+    ::inference::SystemSharedMemoryStatusResponse& response) {
+  ATTENTION_ASSIGN_OR_RETURN(const std::vector<RegionStatus> regions,
+                             context.RegionsFor(peer).Status(request.name()));
+  for (const RegionStatus& region : regions) {
+    auto& to = (*response.mutable_regions())[region.name];
+    to.set_name(region.name);
+    to.set_key(region.key);
+    to.set_offset(region.offset);
+    to.set_byte_size(region.byte_size);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -77,68 +96,98 @@ InferenceService::ModelStreamInfer(grpc::CallbackServerContext* rpc) {
 }
 
 grpc::ServerUnaryReactor* InferenceService::ServerLive(
-    grpc::CallbackServerContext* rpc, const ::inference::ServerLiveRequest*,
-    ::inference::ServerLiveResponse* response) {
-  response->set_live(true);
-  return FinishNow(rpc, absl::OkStatus());
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<::inference::ServerLiveRequest,
+                       ::inference::ServerLiveResponse>(
+      rpc, *request, response, [&](const auto& /*unused*/, auto& answer) {
+        answer.set_live(true);
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerUnaryReactor* InferenceService::ServerReady(
-    grpc::CallbackServerContext* rpc, const ::inference::ServerReadyRequest*,
-    ::inference::ServerReadyResponse* response) {
-  response->set_ready(context_.service.ready);
-  return FinishNow(rpc, absl::OkStatus());
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<::inference::ServerReadyRequest,
+                       ::inference::ServerReadyResponse>(
+      rpc, *request, response, [&](const auto& /*unused*/, auto& answer) {
+        answer.set_ready(context_.service.ready);
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerUnaryReactor* InferenceService::ModelReady(
-    grpc::CallbackServerContext* rpc,
-    const ::inference::ModelReadyRequest* request,
-    ::inference::ModelReadyResponse* response) {
-  return FinishNow(rpc, DescribeReady(context_, *request, *response));
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<::inference::ModelReadyRequest,
+                       ::inference::ModelReadyResponse>(
+      rpc, *request, response, [&](const auto& asked, auto& answer) {
+        return DescribeReady(context_, asked, answer);
+      });
 }
 
 grpc::ServerUnaryReactor* InferenceService::ServerMetadata(
-    grpc::CallbackServerContext* rpc, const ::inference::ServerMetadataRequest*,
-    ::inference::ServerMetadataResponse* response) {
-  DescribeServerMetadata(context_, *response);
-  return FinishNow(rpc, absl::OkStatus());
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<::inference::ServerMetadataRequest,
+                       ::inference::ServerMetadataResponse>(
+      rpc, *request, response, [&](const auto& /*unused*/, auto& answer) {
+        DescribeServerMetadata(context_, answer);
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerUnaryReactor* InferenceService::ModelMetadata(
-    grpc::CallbackServerContext* rpc,
-    const ::inference::ModelMetadataRequest* request,
-    ::inference::ModelMetadataResponse* response) {
-  return FinishNow(rpc, DescribeMetadata(context_, *request, *response));
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<::inference::ModelMetadataRequest,
+                       ::inference::ModelMetadataResponse>(
+      rpc, *request, response, [&](const auto& asked, auto& answer) {
+        return DescribeMetadata(context_, asked, answer);
+      });
 }
 
 grpc::ServerUnaryReactor* InferenceService::ModelConfig(
-    grpc::CallbackServerContext* rpc,
-    const ::inference::ModelConfigRequest* request,
-    ::inference::ModelConfigResponse* response) {
-  return FinishNow(rpc, DescribeConfig(context_, *request, *response));
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<::inference::ModelConfigRequest,
+                       ::inference::ModelConfigResponse>(
+      rpc, *request, response, [&](const auto& asked, auto& answer) {
+        return DescribeConfig(context_, asked, answer);
+      });
 }
 
 grpc::ServerUnaryReactor* InferenceService::ModelStatistics(
-    grpc::CallbackServerContext* rpc,
-    const ::inference::ModelStatisticsRequest* request,
-    ::inference::ModelStatisticsResponse* response) {
-  return FinishNow(rpc, DescribeStatistics(context_, *request, *response));
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<::inference::ModelStatisticsRequest,
+                       ::inference::ModelStatisticsResponse>(
+      rpc, *request, response, [&](const auto& asked, auto& answer) {
+        return DescribeStatistics(context_, asked, answer);
+      });
 }
 
 grpc::ServerUnaryReactor* InferenceService::RepositoryIndex(
-    grpc::CallbackServerContext* rpc,
-    const ::inference::RepositoryIndexRequest* request,
-    ::inference::RepositoryIndexResponse* response) {
-  DescribeRepository(context_, *request, *response);
-  return FinishNow(rpc, absl::OkStatus());
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<::inference::RepositoryIndexRequest,
+                       ::inference::RepositoryIndexResponse>(
+      rpc, *request, response, [&](const auto& asked, auto& answer) {
+        DescribeRepository(context_, asked, answer);
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerUnaryReactor* InferenceService::RepositoryModelLoad(
-    grpc::CallbackServerContext* rpc,
-    const ::inference::RepositoryModelLoadRequest* request,
-    ::inference::RepositoryModelLoadResponse*) {
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  ::inference::RepositoryModelLoadRequest asked;
+  const absl::Status read = ReadMessage(*request, asked);
+  if (!read.ok()) return FinishNow(rpc, read);
+  *response = WriteMessage(::inference::RepositoryModelLoadResponse());
   grpc::ServerUnaryReactor* const reactor = rpc->DefaultReactor();
-  LoadModel(context_, rpc->peer(), *request,
+  LoadModel(context_, rpc->peer(), asked,
             [reactor](const absl::Status& status) {
               reactor->Finish(ToGrpcStatus(status));
             });
@@ -146,81 +195,96 @@ grpc::ServerUnaryReactor* InferenceService::RepositoryModelLoad(
 }
 
 grpc::ServerUnaryReactor* InferenceService::RepositoryModelUnload(
-    grpc::CallbackServerContext* rpc,
-    const ::inference::RepositoryModelUnloadRequest* request,
-    ::inference::RepositoryModelUnloadResponse*) {
-  return FinishNow(rpc, UnloadModel(context_, rpc->peer(), *request));
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<::inference::RepositoryModelUnloadRequest,
+                       ::inference::RepositoryModelUnloadResponse>(
+      rpc, *request, response, [&](const auto& asked, auto& /*unused*/) {
+        return UnloadModel(context_, rpc->peer(), asked);
+      });
 }
 
 grpc::ServerUnaryReactor* InferenceService::SystemSharedMemoryStatus(
-    grpc::CallbackServerContext* rpc,
-    const ::inference::SystemSharedMemoryStatusRequest* request,
-    ::inference::SystemSharedMemoryStatusResponse* response) {
-  const auto regions = context_.RegionsFor(rpc->peer()).Status(request->name());
-  if (!regions.ok()) return FinishNow(rpc, regions.status());
-  for (const RegionStatus& region : *regions) {
-    auto& to = (*response->mutable_regions())[region.name];
-    to.set_name(region.name);
-    to.set_key(region.key);
-    to.set_offset(region.offset);
-    to.set_byte_size(region.byte_size);
-  }
-  return FinishNow(rpc, absl::OkStatus());
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<::inference::SystemSharedMemoryStatusRequest,
+                       ::inference::SystemSharedMemoryStatusResponse>(
+      rpc, *request, response, [&](const auto& asked, auto& answer) {
+        return DescribeRegions(context_, rpc->peer(), asked, answer);
+      });
 }
 
 grpc::ServerUnaryReactor* InferenceService::SystemSharedMemoryRegister(
-    grpc::CallbackServerContext* rpc,
-    const ::inference::SystemSharedMemoryRegisterRequest* request,
-    ::inference::SystemSharedMemoryRegisterResponse*) {
-  return FinishNow(rpc, context_.RegionsFor(rpc->peer())
-                            .Register({.name = request->name(),
-                                       .key = request->key(),
-                                       .offset = request->offset(),
-                                       .byte_size = request->byte_size()}));
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<::inference::SystemSharedMemoryRegisterRequest,
+                       ::inference::SystemSharedMemoryRegisterResponse>(
+      rpc, *request, response, [&](const auto& asked, auto& /*unused*/) {
+        return context_.RegionsFor(rpc->peer())
+            .Register({.name = asked.name(),
+                       .key = asked.key(),
+                       .offset = asked.offset(),
+                       .byte_size = asked.byte_size()});
+      });
 }
 
 grpc::ServerUnaryReactor* InferenceService::SystemSharedMemoryUnregister(
-    grpc::CallbackServerContext* rpc,
-    const ::inference::SystemSharedMemoryUnregisterRequest* request,
-    ::inference::SystemSharedMemoryUnregisterResponse*) {
-  return FinishNow(
-      rpc, context_.RegionsFor(rpc->peer()).Unregister(request->name()));
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<::inference::SystemSharedMemoryUnregisterRequest,
+                       ::inference::SystemSharedMemoryUnregisterResponse>(
+      rpc, *request, response, [&](const auto& asked, auto& /*unused*/) {
+        return context_.RegionsFor(rpc->peer()).Unregister(asked.name());
+      });
 }
 
 grpc::ServerUnaryReactor* InferenceService::CudaSharedMemoryStatus(
-    grpc::CallbackServerContext* rpc,
-    const ::inference::CudaSharedMemoryStatusRequest*,
-    ::inference::CudaSharedMemoryStatusResponse*) {
-  return FinishNow(rpc, NoCudaError());
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<::inference::CudaSharedMemoryStatusRequest,
+                       ::inference::CudaSharedMemoryStatusResponse>(
+      rpc, *request, response,
+      [&](const auto& /*unused*/, auto& /*unused*/) { return NoCudaError(); });
 }
 
 grpc::ServerUnaryReactor* InferenceService::CudaSharedMemoryRegister(
-    grpc::CallbackServerContext* rpc,
-    const ::inference::CudaSharedMemoryRegisterRequest*,
-    ::inference::CudaSharedMemoryRegisterResponse*) {
-  return FinishNow(rpc, NoCudaError());
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<::inference::CudaSharedMemoryRegisterRequest,
+                       ::inference::CudaSharedMemoryRegisterResponse>(
+      rpc, *request, response,
+      [&](const auto& /*unused*/, auto& /*unused*/) { return NoCudaError(); });
 }
 
 grpc::ServerUnaryReactor* InferenceService::CudaSharedMemoryUnregister(
-    grpc::CallbackServerContext* rpc,
-    const ::inference::CudaSharedMemoryUnregisterRequest*,
-    ::inference::CudaSharedMemoryUnregisterResponse*) {
-  // There is none to forget, and clients clear up before they begin.
-  return FinishNow(rpc, absl::OkStatus());
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<::inference::CudaSharedMemoryUnregisterRequest,
+                       ::inference::CudaSharedMemoryUnregisterResponse>(
+      rpc, *request, response, [&](const auto& /*unused*/, auto& /*unused*/) {
+        // There is none to forget, and clients clear up before they begin.
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerUnaryReactor* InferenceService::TraceSetting(
-    grpc::CallbackServerContext* rpc, const ::inference::TraceSettingRequest*,
-    ::inference::TraceSettingResponse*) {
-  return FinishNow(rpc, NoTracesError());
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<::inference::TraceSettingRequest,
+                       ::inference::TraceSettingResponse>(
+      rpc, *request, response, [&](const auto& /*unused*/, auto& /*unused*/) {
+        return NoTracesError();
+      });
 }
 
 grpc::ServerUnaryReactor* InferenceService::LogSettings(
-    grpc::CallbackServerContext* rpc,
-    const ::inference::LogSettingsRequest* request,
-    ::inference::LogSettingsResponse* response) {
-  return FinishNow(
-      rpc, ApplyLogSettings(context_, rpc->peer(), *request, *response));
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<::inference::LogSettingsRequest,
+                       ::inference::LogSettingsResponse>(
+      rpc, *request, response, [&](const auto& asked, auto& answer) {
+        return ApplyLogSettings(context_, rpc->peer(), asked, answer);
+      });
 }
 
 }  // namespace attention::oip

@@ -11,28 +11,29 @@ namespace service_internal {
 
 using Rpcs = ::inference::GRPCInferenceService;
 
-// ModelInfer and ModelStreamInfer take and give bytes: their tensors are read
-// where they arrived and sent from where they were computed.
+// All take and give bytes: tensors are read where they arrived and sent from
+// where they were computed, and the rest see message_call.h.
 using Infer = Rpcs::WithRawCallbackMethod_ModelInfer<
     Rpcs::WithRawCallbackMethod_ModelStreamInfer<Rpcs::Service>>;
-using Server =
-    Rpcs::WithCallbackMethod_ServerLive<Rpcs::WithCallbackMethod_ServerReady<
-        Rpcs::WithCallbackMethod_ServerMetadata<
-            Rpcs::WithCallbackMethod_LogSettings<
-                Rpcs::WithCallbackMethod_TraceSetting<Infer>>>>>;
-using Models = Rpcs::WithCallbackMethod_ModelReady<
-    Rpcs::WithCallbackMethod_ModelMetadata<Rpcs::WithCallbackMethod_ModelConfig<
-        Rpcs::WithCallbackMethod_ModelStatistics<
-            Rpcs::WithCallbackMethod_RepositoryIndex<
-                Rpcs::WithCallbackMethod_RepositoryModelLoad<
-                    Rpcs::WithCallbackMethod_RepositoryModelUnload<
-                        Server>>>>>>>;
-using Memory = Rpcs::WithCallbackMethod_SystemSharedMemoryStatus<
-    Rpcs::WithCallbackMethod_SystemSharedMemoryRegister<
-        Rpcs::WithCallbackMethod_SystemSharedMemoryUnregister<Models>>>;
-using Base = Rpcs::WithCallbackMethod_CudaSharedMemoryStatus<
-    Rpcs::WithCallbackMethod_CudaSharedMemoryRegister<
-        Rpcs::WithCallbackMethod_CudaSharedMemoryUnregister<Memory>>>;
+using Server = Rpcs::WithRawCallbackMethod_ServerLive<
+    Rpcs::WithRawCallbackMethod_ServerReady<
+        Rpcs::WithRawCallbackMethod_ServerMetadata<
+            Rpcs::WithRawCallbackMethod_LogSettings<
+                Rpcs::WithRawCallbackMethod_TraceSetting<Infer>>>>>;
+using Models = Rpcs::WithRawCallbackMethod_ModelReady<
+    Rpcs::WithRawCallbackMethod_ModelMetadata<
+        Rpcs::WithRawCallbackMethod_ModelConfig<
+            Rpcs::WithRawCallbackMethod_ModelStatistics<
+                Rpcs::WithRawCallbackMethod_RepositoryIndex<
+                    Rpcs::WithRawCallbackMethod_RepositoryModelLoad<
+                        Rpcs::WithRawCallbackMethod_RepositoryModelUnload<
+                            Server>>>>>>>;
+using Memory = Rpcs::WithRawCallbackMethod_SystemSharedMemoryStatus<
+    Rpcs::WithRawCallbackMethod_SystemSharedMemoryRegister<
+        Rpcs::WithRawCallbackMethod_SystemSharedMemoryUnregister<Models>>>;
+using Base = Rpcs::WithRawCallbackMethod_CudaSharedMemoryStatus<
+    Rpcs::WithRawCallbackMethod_CudaSharedMemoryRegister<
+        Rpcs::WithRawCallbackMethod_CudaSharedMemoryUnregister<Memory>>>;
 
 }  // namespace service_internal
 
@@ -49,95 +50,77 @@ class InferenceService final : public service_internal::Base {
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* ModelStreamInfer(
       grpc::CallbackServerContext* rpc) override;
 
-  grpc::ServerUnaryReactor* ServerLive(
-      grpc::CallbackServerContext* rpc,
-      const ::inference::ServerLiveRequest* request,
-      ::inference::ServerLiveResponse* response) override;
+  grpc::ServerUnaryReactor* ServerLive(grpc::CallbackServerContext* rpc,
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override;
 
-  grpc::ServerUnaryReactor* ServerReady(
-      grpc::CallbackServerContext* rpc,
-      const ::inference::ServerReadyRequest* request,
-      ::inference::ServerReadyResponse* response) override;
+  grpc::ServerUnaryReactor* ServerReady(grpc::CallbackServerContext* rpc,
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override;
 
-  grpc::ServerUnaryReactor* ModelReady(
-      grpc::CallbackServerContext* rpc,
-      const ::inference::ModelReadyRequest* request,
-      ::inference::ModelReadyResponse* response) override;
+  grpc::ServerUnaryReactor* ModelReady(grpc::CallbackServerContext* rpc,
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override;
 
-  grpc::ServerUnaryReactor* ServerMetadata(
-      grpc::CallbackServerContext* rpc,
-      const ::inference::ServerMetadataRequest* request,
-      ::inference::ServerMetadataResponse* response) override;
+  grpc::ServerUnaryReactor* ServerMetadata(grpc::CallbackServerContext* rpc,
+                                           const grpc::ByteBuffer* request,
+                                           grpc::ByteBuffer* response) override;
 
-  grpc::ServerUnaryReactor* ModelMetadata(
-      grpc::CallbackServerContext* rpc,
-      const ::inference::ModelMetadataRequest* request,
-      ::inference::ModelMetadataResponse* response) override;
+  grpc::ServerUnaryReactor* ModelMetadata(grpc::CallbackServerContext* rpc,
+                                          const grpc::ByteBuffer* request,
+                                          grpc::ByteBuffer* response) override;
 
-  grpc::ServerUnaryReactor* ModelConfig(
-      grpc::CallbackServerContext* rpc,
-      const ::inference::ModelConfigRequest* request,
-      ::inference::ModelConfigResponse* response) override;
+  grpc::ServerUnaryReactor* ModelConfig(grpc::CallbackServerContext* rpc,
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override;
 
   grpc::ServerUnaryReactor* ModelStatistics(
-      grpc::CallbackServerContext* rpc,
-      const ::inference::ModelStatisticsRequest* request,
-      ::inference::ModelStatisticsResponse* response) override;
+      grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+      grpc::ByteBuffer* response) override;
 
   grpc::ServerUnaryReactor* RepositoryIndex(
-      grpc::CallbackServerContext* rpc,
-      const ::inference::RepositoryIndexRequest* request,
-      ::inference::RepositoryIndexResponse* response) override;
+      grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+      grpc::ByteBuffer* response) override;
 
   grpc::ServerUnaryReactor* RepositoryModelLoad(
-      grpc::CallbackServerContext* rpc,
-      const ::inference::RepositoryModelLoadRequest* request,
-      ::inference::RepositoryModelLoadResponse* response) override;
+      grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+      grpc::ByteBuffer* response) override;
 
   grpc::ServerUnaryReactor* RepositoryModelUnload(
-      grpc::CallbackServerContext* rpc,
-      const ::inference::RepositoryModelUnloadRequest* request,
-      ::inference::RepositoryModelUnloadResponse* response) override;
+      grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+      grpc::ByteBuffer* response) override;
 
   grpc::ServerUnaryReactor* SystemSharedMemoryStatus(
-      grpc::CallbackServerContext* rpc,
-      const ::inference::SystemSharedMemoryStatusRequest* request,
-      ::inference::SystemSharedMemoryStatusResponse* response) override;
+      grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+      grpc::ByteBuffer* response) override;
 
   grpc::ServerUnaryReactor* SystemSharedMemoryRegister(
-      grpc::CallbackServerContext* rpc,
-      const ::inference::SystemSharedMemoryRegisterRequest* request,
-      ::inference::SystemSharedMemoryRegisterResponse* response) override;
+      grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+      grpc::ByteBuffer* response) override;
 
   grpc::ServerUnaryReactor* SystemSharedMemoryUnregister(
-      grpc::CallbackServerContext* rpc,
-      const ::inference::SystemSharedMemoryUnregisterRequest* request,
-      ::inference::SystemSharedMemoryUnregisterResponse* response) override;
+      grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+      grpc::ByteBuffer* response) override;
 
   grpc::ServerUnaryReactor* CudaSharedMemoryStatus(
-      grpc::CallbackServerContext* rpc,
-      const ::inference::CudaSharedMemoryStatusRequest* request,
-      ::inference::CudaSharedMemoryStatusResponse* response) override;
+      grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+      grpc::ByteBuffer* response) override;
 
   grpc::ServerUnaryReactor* CudaSharedMemoryRegister(
-      grpc::CallbackServerContext* rpc,
-      const ::inference::CudaSharedMemoryRegisterRequest* request,
-      ::inference::CudaSharedMemoryRegisterResponse* response) override;
+      grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+      grpc::ByteBuffer* response) override;
 
   grpc::ServerUnaryReactor* CudaSharedMemoryUnregister(
-      grpc::CallbackServerContext* rpc,
-      const ::inference::CudaSharedMemoryUnregisterRequest* request,
-      ::inference::CudaSharedMemoryUnregisterResponse* response) override;
+      grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+      grpc::ByteBuffer* response) override;
 
-  grpc::ServerUnaryReactor* TraceSetting(
-      grpc::CallbackServerContext* rpc,
-      const ::inference::TraceSettingRequest* request,
-      ::inference::TraceSettingResponse* response) override;
+  grpc::ServerUnaryReactor* TraceSetting(grpc::CallbackServerContext* rpc,
+                                         const grpc::ByteBuffer* request,
+                                         grpc::ByteBuffer* response) override;
 
-  grpc::ServerUnaryReactor* LogSettings(
-      grpc::CallbackServerContext* rpc,
-      const ::inference::LogSettingsRequest* request,
-      ::inference::LogSettingsResponse* response) override;
+  grpc::ServerUnaryReactor* LogSettings(grpc::CallbackServerContext* rpc,
+                                        const grpc::ByteBuffer* request,
+                                        grpc::ByteBuffer* response) override;
 
  private:
   const InferenceContext context_;

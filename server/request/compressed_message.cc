@@ -94,8 +94,8 @@ class Decompressor {
   absl::Status TooLarge() const {
     return absl::ResourceExhaustedError(absl::StrCat(
         "message: has more than ", max_bytes_,
-        " bytes when it is decompressed, the limit of --max-request-bytes; "
-        "send less at once"));
+        " bytes when it is decompressed, the limit of this call; send less at "
+        "once"));
   }
 
   void KeepPiece() {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/request/message_call.h"
 #include "server/request/request_stream.h"
 #include "server/request/unary_call.h"
 #include "server/typed/describe.h"
@@ -50,34 +51,43 @@ AttentionService::AttendStream(grpc::CallbackServerContext* rpc) {
 }
 
 grpc::ServerUnaryReactor* AttentionService::ListModels(
-    grpc::CallbackServerContext* rpc, const v1::ListModelsRequest*,
-    v1::ListModelsResponse* response) {
-  DescribeSdpa(context_.options, *response->add_models());
-  for (const auto& model : context_.registry.List()) {
-    DescribeModel(*model, context_.options, *response->add_models());
-  }
-  return FinishNow(rpc, absl::OkStatus());
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<v1::ListModelsRequest, v1::ListModelsResponse>(
+      rpc, *request, response, [&](const auto& /*unused*/, auto& answer) {
+        DescribeSdpa(context_.options, *answer.add_models());
+        for (const auto& model : context_.registry.List()) {
+          DescribeModel(*model, context_.options, *answer.add_models());
+        }
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerUnaryReactor* AttentionService::GetModel(
-    grpc::CallbackServerContext* rpc, const v1::GetModelRequest* request,
-    v1::GetModelResponse* response) {
-  if (request->name() == kSdpaModelName) {
-    DescribeSdpa(context_.options, *response->mutable_model());
-    return FinishNow(rpc, absl::OkStatus());
-  }
-  const auto model = context_.registry.Find(request->name());
-  if (model.ok()) {
-    DescribeModel(**model, context_.options, *response->mutable_model());
-  }
-  return FinishNow(rpc, model.status());
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<v1::GetModelRequest, v1::GetModelResponse>(
+      rpc, *request, response, [&](const auto& asked, auto& answer) {
+        if (asked.name() == kSdpaModelName) {
+          DescribeSdpa(context_.options, *answer.mutable_model());
+          return absl::OkStatus();
+        }
+        const auto model = context_.registry.Find(asked.name());
+        if (model.ok()) {
+          DescribeModel(**model, context_.options, *answer.mutable_model());
+        }
+        return model.status();
+      });
 }
 
 grpc::ServerUnaryReactor* AttentionService::GetServerInfo(
-    grpc::CallbackServerContext* rpc, const v1::GetServerInfoRequest*,
-    v1::GetServerInfoResponse* response) {
-  DescribeServer(context_, *response);
-  return FinishNow(rpc, absl::OkStatus());
+    grpc::CallbackServerContext* rpc, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  return AnswerMessage<v1::GetServerInfoRequest, v1::GetServerInfoResponse>(
+      rpc, *request, response, [&](const auto& /*unused*/, auto& answer) {
+        DescribeServer(context_, answer);
+        return absl::OkStatus();
+      });
 }
 
 }  // namespace attention

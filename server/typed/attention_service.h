@@ -9,13 +9,13 @@ namespace attention {
 
 namespace service_internal {
 
-// Attend and AttendStream take and give bytes: their tensors are sent from the
-// memory they are computed in, see response_buffer.h.
+// All take and give bytes: tensors are sent from the memory they are computed
+// in, see response_buffer.h, and for the rest see message_call.h.
 using Base = v1::AttentionService::WithRawCallbackMethod_Attend<
     v1::AttentionService::WithRawCallbackMethod_AttendStream<
-        v1::AttentionService::WithCallbackMethod_ListModels<
-            v1::AttentionService::WithCallbackMethod_GetModel<
-                v1::AttentionService::WithCallbackMethod_GetServerInfo<
+        v1::AttentionService::WithRawCallbackMethod_ListModels<
+            v1::AttentionService::WithRawCallbackMethod_GetModel<
+                v1::AttentionService::WithRawCallbackMethod_GetServerInfo<
                     v1::AttentionService::Service>>>>>;
 
 }  // namespace service_internal
@@ -33,17 +33,17 @@ class AttentionService final : public service_internal::Base {
   grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* AttendStream(
       grpc::CallbackServerContext* rpc) override;
 
-  grpc::ServerUnaryReactor* ListModels(
-      grpc::CallbackServerContext* rpc, const v1::ListModelsRequest* request,
-      v1::ListModelsResponse* response) override;
+  grpc::ServerUnaryReactor* ListModels(grpc::CallbackServerContext* rpc,
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override;
 
   grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* rpc,
-                                     const v1::GetModelRequest* request,
-                                     v1::GetModelResponse* response) override;
+                                     const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* response) override;
 
-  grpc::ServerUnaryReactor* GetServerInfo(
-      grpc::CallbackServerContext* rpc, const v1::GetServerInfoRequest* request,
-      v1::GetServerInfoResponse* response) override;
+  grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* rpc,
+                                          const grpc::ByteBuffer* request,
+                                          grpc::ByteBuffer* response) override;
 
  private:
   const ServiceContext context_;

@@ -5,23 +5,11 @@
 #include <utility>
 
 #include "attention/v1/attention.pb.h"
-#include "grpcpp/impl/codegen/proto_utils.h"
 #include "server/request/compressed_message.h"
+#include "server/request/message_call.h"
 #include "server/typed/read_inputs.h"
 
 namespace attention {
-namespace {
-
-absl::Status Parse(grpc::ByteBuffer& bytes, v1::AttendRequest& request) {
-  const grpc::Status parsed =
-      grpc::SerializationTraits<v1::AttendRequest>::Deserialize(&bytes,
-                                                                &request);
-  if (parsed.ok()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      "request: not an attention.v1.AttendRequest, its bytes do not parse");
-}
-
-}  // namespace
 
 void StartAttendMessage(const ServiceContext& context, grpc::ByteBuffer* bytes,
                         const RpcTerms& terms, ServiceDone done) {
@@ -30,7 +18,7 @@ void StartAttendMessage(const ServiceContext& context, grpc::ByteBuffer* bytes,
       Decompress(context.options.max_request_bytes, *bytes);
   const auto message_bytes = static_cast<std::int64_t>(bytes->Length());
   const absl::Status parsed =
-      decompressed.ok() ? Parse(*bytes, *request) : decompressed;
+      decompressed.ok() ? ParseMessage(*bytes, *request) : decompressed;
   if (!parsed.ok()) {
     // What a broken message left behind is nobody's id or model.
     RefuseAttend(context, {.arrival = terms.arrival, .status = parsed},

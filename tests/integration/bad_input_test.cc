@@ -7,6 +7,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/attend_requests.h"
+#include "tests/support/deflate_bytes.h"
+#include "tests/support/raw_rpc.h"
 #include "tests/support/server_fixture.h"
 
 namespace attention {
@@ -103,6 +105,48 @@ TEST_F(BadInputTest, CompressedRequestsHaveTheSameAnswer) {
     ASSERT_TRUE(status.ok()) << status.error_message();
     EXPECT_EQ(response.contexts().data(), plain.contexts().data());
   }
+}
+
+TEST_F(BadInputTest, CompressedCallsWithoutTensorsAreUnderstood) {
+  v1::GetModelRequest request;
+  v1::GetModelResponse response;
+  // Long enough that gRPC finds it worth compressing.
+  request.set_name(std::string(1000, 'm'));
+  for (const auto algorithm : {GRPC_COMPRESS_GZIP, GRPC_COMPRESS_DEFLATE}) {
+    grpc::ClientContext context;
+    context.set_compression_algorithm(algorithm);
+    EXPECT_EQ(
+        server_.stub().GetModel(&context, request, &response).error_code(),
+        grpc::StatusCode::NOT_FOUND);
+  }
+  request.set_name(std::string(2 << 20, 'm'));
+  grpc::ClientContext context;
+  context.set_compression_algorithm(GRPC_COMPRESS_GZIP);
+  const grpc::Status bomb =
+      server_.stub().GetModel(&context, request, &response);
+  EXPECT_EQ(bomb.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_THAT(bomb.error_message(),
+              HasSubstr("more than 1048576 bytes when it is decompressed"));
+}
+
+TEST_F(BadInputTest, AnEmptyMessageMayBeCompressedToo) {
+  // As clients send it that compress whatever they send.
+  const RawAnswer answer = RawUnary(server_.NewChannel(),
+                                    "/attention.v1.AttentionService/ListModels",
+                                    Compress("", kGzipWindow));
+  ASSERT_TRUE(answer.status.ok()) << answer.status.error_message();
+  v1::ListModelsResponse listed;
+  ASSERT_TRUE(listed.ParseFromString(answer.bytes));
+  EXPECT_EQ(listed.models(0).name(), "sdpa");
+}
+
+TEST_F(BadInputTest, BytesThatAreNoMessageAreNamed) {
+  const RawAnswer answer = RawUnary(
+      server_.NewChannel(), "/attention.v1.AttentionService/GetModel", "\xFF");
+  EXPECT_EQ(answer.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(answer.status.error_message(),
+            "request: not an attention.v1.GetModelRequest, its bytes do not "
+            "parse");
 }
 
 TEST_F(BadInputTest, NegativeLength) {
