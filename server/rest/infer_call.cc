@@ -36,8 +36,11 @@ void Finish(OpenCall call, InferAnswer answer) {
 void Begin(const InferenceContext& context, OpenCall call,
            std::shared_ptr<const http::Request> request, const Route& route,
            const RpcTerms& terms) {
+  // It may have waited for others.
   absl::StatusOr<InferBody> body =
-      ReadInferBody(std::move(request), route, call.budget);
+      terms.cancelled->load()
+          ? absl::CancelledError("the client has left, or the server stops")
+          : ReadInferBody(std::move(request), route, call.budget);
   if (!body.ok()) {
     RefuseAttend(context.service,
                  {.model = ParseServedName(route.name).model,
