@@ -117,8 +117,7 @@ absl::Status GrpcListener::Impl::Listen(const ServerOptions& options) {
         Serve(std::move(socket));
         return true;
       });
-  acceptor_->Start();
-  return absl::OkStatus();
+  return acceptor_->Start();
 }
 
 void GrpcListener::Impl::Serve(net::FileDescriptor socket) {

@@ -29,7 +29,7 @@ std::size_t LeaveEscaped(void* /*unused*/, MHD_Connection* /*connection*/,
 }
 
 // How often answers are looked at that are being sent.
-constexpr unsigned int kSendingIntervalMs = 1000;
+constexpr unsigned int kTransfersIntervalMs = 1000;
 
 // Milliseconds as poll() takes them, `longest` at most.
 int UntilNextTimeout(MHD_Daemon* daemon, unsigned int longest) {
@@ -53,9 +53,9 @@ ConnectionLoop::ConnectionLoop(ExchangeContext context,
                                std::function<void()> on_closed)
     : on_closed_(std::move(on_closed)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      sending_(*context.clock),
+      transfers_(*context.clock),
       context_(std::move(context)) {
-  context_.sending = &sending_;
+  context_.transfers = &transfers_;
   context_.wake = wake_.get();
 }
 
@@ -102,13 +102,14 @@ void ConnectionLoop::Run() {
       {{.fd = connections, .events = POLLIN, .revents = 0},
        {.fd = wake_.get(), .events = POLLIN, .revents = 0}}};
   while (!ending_) {
-    poll(events.data(), events.size(),
-         UntilNextTimeout(daemon_.get(),
-                          sending_.empty() ? kNoLimit : kSendingIntervalMs));
+    poll(
+        events.data(), events.size(),
+        UntilNextTimeout(daemon_.get(),
+                         transfers_.empty() ? kNoLimit : kTransfersIntervalMs));
     eventfd_t wakes = 0;
     eventfd_read(wake_.get(), &wakes);
     ServeAdded();
-    sending_.CutOffLate();
+    transfers_.CutOffLate();
     MHD_run(daemon_.get());
   }
 }

@@ -14,7 +14,7 @@
 #include "core/base/mutex.h"
 #include "microhttpd.h"
 #include "server/http/exchange.h"
-#include "server/http/sending_answers.h"
+#include "server/http/transfers.h"
 #include "server/net/file_descriptor.h"
 
 namespace attention::http {
@@ -27,7 +27,7 @@ namespace attention::http {
 class ConnectionLoop {
  public:
   // `on_closed` is called for each connection that was added and has ended.
-  // `context` needs no `sending` and no `wake`. ResourceExhausted when the
+  // `context` needs no `transfers` and no `wake`. ResourceExhausted when the
   // system has no memory or files left.
   static absl::StatusOr<std::unique_ptr<ConnectionLoop>> Create(
       ExchangeContext context, int idle_seconds,
@@ -64,7 +64,7 @@ class ConnectionLoop {
   const std::function<void()> on_closed_;
   // Whoever changes something from outside writes to it.
   const net::FileDescriptor wake_;
-  SendingAnswers sending_;
+  Transfers transfers_;
   ExchangeContext context_;
   std::unique_ptr<MHD_Daemon, StopDaemon> daemon_;
   std::atomic<bool> ending_ = false;

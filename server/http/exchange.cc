@@ -5,11 +5,13 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <chrono>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "core/base/quote.h"
 #include "core/base/status_macros.h"
 #include "server/http/error_response.h"
 #include "server/http/mhd_response.h"
@@ -23,6 +25,10 @@ namespace {
 // A chunked body that has become too large is read to its end, as there is no
 // other place for the answer; a client that goes on for longer is cut off.
 constexpr std::int64_t kMaxDroppedBytes = std::int64_t{1} << 30;
+
+// A body that is late is answered when more of it comes, and its connection
+// ends when nothing does, or only what frames it: sizes of chunks, trailers.
+constexpr std::chrono::seconds kLastWord{10};
 
 MHD_Result AddHeader(void* headers, MHD_ValueKind /*kind*/, const char* name,
                      std::size_t name_size, const char* value,
@@ -86,7 +92,7 @@ void Exchange::OnCompleted(void* /*context*/, MHD_Connection* connection,
   const std::unique_ptr<Exchange> self(
       static_cast<Exchange*>(std::exchange(*exchange, nullptr)));
   if (self == nullptr) return;
-  self->context_.sending->End(Socket(connection));
+  self->context_.transfers->End(Socket(connection));
   if (self->lingers_) self->context_.linger(Socket(connection));
   if (self->answer_ == nullptr) return;
   self->answer_->End();
@@ -102,15 +108,21 @@ Exchange::Exchange(ExchangeContext& context, MHD_Connection* connection)
 absl::Status Exchange::Begin(absl::string_view target, absl::string_view method,
                              absl::string_view version) {
   request_->method = std::string(method);
-  request_->peer = Peer(connection_);
   MHD_get_connection_values_n(connection_, MHD_HEADER_KIND, &AddHeader,
                               &request_->headers);
+  // A page in a browser on this machine may be anybody's.
+  const absl::string_view origin = request_->Header("Origin");
+  request_->peer = origin.empty()
+                       ? Peer(connection_)
+                       : absl::StrCat("a web page of ", Quote(origin));
   // Until it is known all is body, which is dropped after an error.
   announced_ = std::nullopt;
   ATTENTION_RETURN_IF_ERROR(CheckHeaders(*request_, version));
   ATTENTION_ASSIGN_OR_RETURN(announced_, AnnouncedSize(*request_));
   ATTENTION_ASSIGN_OR_RETURN(request_->path, DecodePath(target));
-  return has_body() ? PrepareBody() : absl::OkStatus();
+  if (!has_body()) return absl::OkStatus();
+  context_.transfers->AllowUntil(Socket(connection_), BodyTime() + kLastWord);
+  return PrepareBody();
 }
 
 absl::Status Exchange::PrepareBody() {
@@ -128,9 +140,8 @@ absl::Status Exchange::PrepareBody() {
 
 MHD_Result Exchange::TakeData(std::span<const std::byte> data) {
   received_bytes_ += static_cast<std::int64_t>(data.size());
-  if (context_.clock->Now() > begun_ + TransferTime(received_bytes_)) {
-    return RefuseSlowBody();
-  }
+  if (context_.clock->Now() > BodyTime()) return RefuseSlowBody();
+  context_.transfers->AllowUntil(Socket(connection_), BodyTime() + kLastWord);
   if (error_.ok()) {
     error_ = decoder_ == nullptr ? request_->memory->Append(data)
                                  : decoder_->Decode(data, *request_->memory);
@@ -139,6 +150,10 @@ MHD_Result Exchange::TakeData(std::span<const std::byte> data) {
   }
   dropped_bytes_ += static_cast<std::int64_t>(data.size());
   return dropped_bytes_ <= kMaxDroppedBytes ? MHD_YES : MHD_NO;
+}
+
+Clock::TimePoint Exchange::BodyTime() const {
+  return begun_ + TransferTime(received_bytes_);
 }
 
 MHD_Result Exchange::RefuseSlowBody() {
@@ -157,6 +172,7 @@ MHD_Result Exchange::RefuseSlowBody() {
 
 MHD_Result Exchange::Finish() {
   if (answer_ == nullptr) {
+    context_.transfers->End(Socket(connection_));
     if (error_.ok() && decoder_ != nullptr) error_ = decoder_->Finish();
     if (error_.ok() && !context_.open->Enter()) {
       error_ = absl::UnavailableError("the server is stopping");
@@ -186,7 +202,8 @@ MHD_Result Exchange::Queue(Response response) {
   for (const Piece& piece : response.body) {
     bytes += static_cast<std::int64_t>(piece.size);
   }
-  context_.sending->Begin(Socket(connection_), bytes);
+  context_.transfers->AllowUntil(Socket(connection_),
+                                 context_.clock->Now() + TransferTime(bytes));
   MhdResponsePtr converted = ToMhdResponse(std::move(response), keep_alive);
   if (converted == nullptr) {
     status = MHD_HTTP_INTERNAL_SERVER_ERROR;

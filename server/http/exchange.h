@@ -19,12 +19,12 @@
 #include "server/http/open_exchanges.h"
 #include "server/http/pending_answer.h"
 #include "server/http/request_body.h"
-#include "server/http/sending_answers.h"
+#include "server/http/transfers.h"
 
 namespace attention::http {
 
 // What the exchanges of a loop share, with those of other loops but for
-// `sending` and `wake`.
+// `transfers` and `wake`.
 struct ExchangeContext {
   Handler handler{};
   std::int64_t max_body_bytes = 0;
@@ -34,7 +34,7 @@ struct ExchangeContext {
   // As LingeringSockets::Add.
   std::function<void(int socket)> linger{};
   // Of the loop.
-  SendingAnswers* sending = nullptr;
+  Transfers* transfers = nullptr;
   // An eventfd: the loop is to look at its connections.
   int wake = -1;
 };
@@ -63,6 +63,8 @@ class Exchange {
                      absl::string_view version);
   absl::Status PrepareBody();
   MHD_Result TakeData(std::span<const std::byte> data);
+  // Until when what has come of the body, and more, is taken.
+  Clock::TimePoint BodyTime() const;
   MHD_Result RefuseSlowBody();
   MHD_Result Finish();
   void CallHandler();

@@ -34,7 +34,8 @@ std::string TooManyConnections(int max_connections) {
   return LastErrorText(
       "503 Service Unavailable",
       absl::StrCat("connections: there are ", max_connections,
-                   " already; keep fewer open, or try again later"));
+                   " already, or as many as there are files for; keep fewer "
+                   "open, or try again later"));
 }
 
 }  // namespace
@@ -100,8 +101,7 @@ absl::Status HttpListener::Impl::Start(const ListenerOptions& options) {
         ConnectionLoop::Create(context_, options.idle_seconds,
                                [this] { --connections_; }));
   }
-  acceptor_->Start();
-  return absl::OkStatus();
+  return acceptor_->Start();
 }
 
 bool HttpListener::Impl::OnConnection(net::FileDescriptor& socket,

@@ -56,7 +56,8 @@ struct Request {
   // came with Content-Encoding gzip or deflate is decompressed.
   const std::byte* body = nullptr;
   std::size_t body_size = 0;
-  // The client's address, "127.0.0.1".
+  // The client's address, "127.0.0.1"; of a page in a browser, which may be
+  // anybody's wherever the browser runs, "a web page of" its Origin.
   std::string peer{};
   // True once the client has closed the connection or its side of it, and once
   // the answer is sent. Asks the kernel, with one call; a client whose machine

@@ -1,9 +1,8 @@
-// The answers that a loop is sending, each with the time until which its client
-// has to have read it.
-#ifndef SERVER_HTTP_SENDING_ANSWERS_H_
-#define SERVER_HTTP_SENDING_ANSWERS_H_
+// The bodies and answers that a loop is moving, each with the time until which
+// its client has to have sent or read it.
+#ifndef SERVER_HTTP_TRANSFERS_H_
+#define SERVER_HTTP_TRANSFERS_H_
 
-#include <cstdint>
 #include <map>
 
 #include "core/base/clock.h"
@@ -11,14 +10,17 @@
 namespace attention::http {
 
 // Not thread-safe: of the loop's thread.
-class SendingAnswers {
+class Transfers {
  public:
   // `clock` outlives this.
-  explicit SendingAnswers(const Clock& clock) : clock_(clock) {}
+  explicit Transfers(const Clock& clock) : clock_(clock) {}
 
-  // The answer of `bytes` on the connection of `socket` has TransferTime.
-  void Begin(int socket, std::int64_t bytes);
-  // It is sent, or its connection has ended; nothing happens when none began.
+  // What the connection of `socket` moves may take until then.
+  void AllowUntil(int socket, Clock::TimePoint until) {
+    until_[socket] = until;
+  }
+  // It is through, or its connection has ended; nothing happens when none
+  // began.
   void End(int socket) { until_.erase(socket); }
 
   bool empty() const { return until_.empty(); }
@@ -33,4 +35,4 @@ class SendingAnswers {
 
 }  // namespace attention::http
 
-#endif  // SERVER_HTTP_SENDING_ANSWERS_H_
+#endif  // SERVER_HTTP_TRANSFERS_H_

@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
 #include <utility>
 
@@ -16,8 +17,10 @@ namespace {
 // How often it looks at lingering connections that stay silent, and whether the
 // process has sockets again.
 constexpr int kIntervalMs = 200;
-// At once, before lingering connections get their turn.
-constexpr int kMaxAccepts = 1024;
+// At once, before lingering connections get their turn: as many as can wait.
+constexpr int kMaxAccepts = SOMAXCONN;
+// Whoever opens too many connections should not fill the log as well.
+constexpr std::chrono::minutes kWarningInterval{1};
 
 }  // namespace
 
@@ -36,8 +39,13 @@ Acceptor::~Acceptor() {
   thread_.join();
 }
 
-void Acceptor::Start() {
+absl::Status Acceptor::Start() {
+  if (wake_.get() < 0) {
+    return absl::ResourceExhaustedError(
+        "connections: the system has no files left to accept them with");
+  }
   thread_ = std::thread([this] { Run(); });
+  return absl::OkStatus();
 }
 
 void Acceptor::Close() {
@@ -98,14 +106,12 @@ void Acceptor::AcceptAll() {
         continue;
       }
       if (errno == EAGAIN) break;
-      // Whoever is waiting goes on waiting until a connection ends. All else is
-      // that the client has left.
-      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-          errno == ENOMEM) {
-        out_of_sockets_ = true;
-        WarnOfTooMany();
-        return;
-      }
+      // The client has left.
+      if (errno == ECONNABORTED || errno == EINTR) continue;
+      // For want of files or memory, or forbidden: who waits goes on waiting.
+      out_of_sockets_ = true;
+      WarnOfTooMany();
+      return;
     }
   }
 }
@@ -119,11 +125,14 @@ void Acceptor::Refuse(const FileDescriptor& socket) {
   lingering_.Add(socket.get());
 }
 
-// Once: whoever opens too many connections should not fill the log as well.
 void Acceptor::WarnOfTooMany() {
-  if (std::exchange(has_warned_, true)) return;
+  ++too_many_;
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_warning_) return;
+  next_warning_ = now + kWarningInterval;
   Log(LogLevel::kWarning, "too_many_connections",
-      {{"max_descriptor", std::int64_t{max_descriptor_}}});
+      {{"times", std::exchange(too_many_, 0)},
+       {"max_files", std::int64_t{max_descriptor_}}});
 }
 
 void Acceptor::Wake() const { eventfd_write(wake_.get(), 1); }

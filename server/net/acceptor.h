@@ -4,12 +4,15 @@
 
 #include <sys/socket.h>
 
+#include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "core/base/mutex.h"
 #include "server/net/file_descriptor.h"
 #include "server/net/lingering_sockets.h"
@@ -39,8 +42,9 @@ class Acceptor {
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 
-  // Once. Before that connections wait.
-  void Start();
+  // Once. Before that connections wait. ResourceExhausted when the system has
+  // no files left.
+  absl::Status Start();
 
   // Takes the connections that are waiting, and then no more; when it returns
   // the port is free. Nothing happens before Start.
@@ -67,7 +71,9 @@ class Acceptor {
   // Of the thread.
   std::vector<FileDescriptor> listening_;
   bool out_of_sockets_ = false;
-  bool has_warned_ = false;
+  // Since the last warning.
+  std::int64_t too_many_ = 0;
+  std::chrono::steady_clock::time_point next_warning_{};
   LingeringSockets lingering_;
   mutable Mutex mutex_;
   std::condition_variable_any changed_;

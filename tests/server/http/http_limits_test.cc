@@ -179,8 +179,8 @@ TEST(HttpLimitsTest, AnswersTheConnectionThatIsOneTooMany) {
   const HttpAnswer answer = refused.Ask(HttpRequest("GET", "/"));
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(answer.body,
-            R"({"error":"connections: there are 10 already; keep fewer open, )"
-            R"(or try again later"})");
+            R"({"error":"connections: there are 10 already, or as many as )"
+            R"(there are files for; keep fewer open, or try again later"})");
   EXPECT_TRUE(refused.SeesEnd());
 
   // A connection that ends makes room for another.
@@ -321,6 +321,25 @@ TEST(HttpLimitsTest, RefusesBodiesThatNeverEnd) {
   EXPECT_TRUE(client.SeesEnd());
   // Its time begins with each request.
   EXPECT_EQ(fast.Ask(HttpRequest("POST", "/", "fast")).status, 200);
+}
+
+// Trailers and sizes of chunks are no part of the body.
+TEST(HttpLimitsTest, CutsOffBodiesThatAreOnlyFramed) {
+  FakeClock clock;
+  ListenerOptions options = LocalOptions();
+  options.clock = &clock;
+  const auto listener = StartListener(Echo, options);
+  HttpClient client(listener->port());
+  EXPECT_EQ(client
+                .Ask("POST / HTTP/1.1\r\nHost: test\r\n"
+                     "Expect: 100-continue\r\n"
+                     "Transfer-Encoding: chunked\r\n\r\n")
+                .status,
+            100);
+  ASSERT_TRUE(client.Send("4\r\nbody\r\n0\r\nTrailer: "));
+  clock.Advance(std::chrono::seconds(131));
+  ASSERT_TRUE(client.Send("x"));
+  EXPECT_TRUE(client.SeesEnd());
 }
 
 TEST(HttpLimitsTest, CutsOffWhoDoesNotReadItsAnswer) {

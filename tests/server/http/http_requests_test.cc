@@ -43,6 +43,17 @@ TEST(HttpRequestsTest, TellsMethodPathPeerAndBody) {
   }
 }
 
+// Or a page could ask for what only clients of this machine may.
+TEST(HttpRequestsTest, APageInALocalBrowserIsNoLocalClient) {
+  const auto listener = StartListener(Echo);
+  HttpClient client(listener->port());
+  EXPECT_EQ(client
+                .Ask(HttpRequest("POST", "/", "text",
+                                 "Origin: http://elsewhere.test\r\n"))
+                .body,
+            "POST / a web page of \"http://elsewhere.test\" text");
+}
+
 TEST(HttpRequestsTest, FindsHeadersWhateverTheirCase) {
   const auto listener = StartListener(
       [](const std::shared_ptr<const Request>& request, Respond respond) {

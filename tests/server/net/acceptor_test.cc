@@ -69,7 +69,7 @@ TEST(AcceptorTest, LeavesTheLastFilesFree) {
   Acceptor acceptor(std::move(listening->sockets), kRefusal,
                     [&taken](FileDescriptor& socket, const sockaddr_storage&,
                              socklen_t) { return taken.Take(socket); });
-  acceptor.Start();
+  ASSERT_TRUE(acceptor.Start().ok());
 
   std::vector<std::unique_ptr<http::HttpClient>> clients;
   for (int i = 0; i < max_descriptor / 2; ++i) {
