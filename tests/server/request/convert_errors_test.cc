@@ -372,8 +372,8 @@ TEST(BadRequestTest, Bf16OfSdpaNeedsItsInstruction) {
   const auto converted = ConvertMessage(request, Sdpa(), kLimits, Budget());
   EXPECT_EQ(converted.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(converted.status().message()),
-              HasSubstr("request: compute_dtype BF16 needs a CPU with "
-                        "AVX512_BF16"));
+              HasSubstr("request: compute_dtype bf16 needs AVX512_BF16, which "
+                        "this CPU lacks"));
 }
 
 TEST(BadRequestTest, SelfAttentionNeedsKeysWhereTheirWidthDiffers) {
